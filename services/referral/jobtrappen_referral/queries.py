@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Reads."""
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, false, func, or_, select
+
+from jobtrappen import tables
+from jobtrappen.roles import CONSULTANT
+from jobtrappen.tx import Tx
+from jobtrappen.web.common import history
+from jobtrappen_referral import persons
+from jobtrappen_referral.model import Circumstance, Citizen, HeardPlacement, Intake, ListRow, Origin, Referral
+
+PROTECTED = "beskyttet"
+T = tables.transition.c
+
+
+def whole_case(tx: Tx, citizen: Citizen) -> Citizen:
+    """The case with its person and circumstances opened, for the answer's schema."""
+    citizen.person = {k: v for k, v in persons.person(tx, citizen).items() if k in persons.PERSONAL}  # type: ignore[attr-defined]
+    citizen.circumstances = [  # type: ignore[attr-defined]
+        {"code_set": c.code_set, "code": c.code, "valid_from": c.valid_from.isoformat()}
+        for c in sorted(tx.all(Circumstance, case_id=citizen.id), key=lambda c: (c.code_set, c.valid_from, c.recorded_at))]
+    return citizen
+
+
+def listed_cases(tx: Tx, citizens: list[Citizen]) -> list[Citizen]:
+    """Cases as a list or a search shows them: of a protected person neither name nor address; of those that are none of the
+    acting unit's no person at all, until they are read singly with a purpose."""
+    own = own_cases(tx, [c.id for c in citizens])
+    for citizen in citizens:
+        whole_case(tx, citizen)
+        if citizen.id not in own:
+            citizen.person, citizen.circumstances = {}, []  # type: ignore[attr-defined]
+        elif citizen.protected:
+            citizen.person = {"given_name": PROTECTED}  # type: ignore[attr-defined]
+    return citizens
+
+
+def own_cases(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
+    """Of these the cases that are the acting unit's own: it opened or returned them, or sent, got or answers for a referral of them."""
+    actor, r = tx.actor, Referral
+    referred = select(r.case_id).where(r.case_id.in_(ids), ~not_hers(tx), or_(r.from_unit == actor.unit, r.target_unit == actor.unit, r.responsible == actor.id))
+    # No other lifecycle's subject has a case's id; named here, SQLite would read every case's transitions instead of these cases'.
+    acted = select(T.subject_id).where(T.subject_id.in_(ids), T.unit == actor.unit)
+    return {*tx.session.scalars(referred), *tx.session.scalars(acted)}
+
+
+def listed_row(tx: Tx, row: ListRow) -> ListRow:
+    """A list's row with its CPR number masked; whoever has become a protected case is not named by the list she came with."""
+    opened = tx.runtime.vault.open_document(row.row_sealed, "list_row")
+    citizen = tx.session.get(Citizen, row.case_id) if row.case_id else None
+    if citizen is not None and citizen.protected:
+        opened = {name: opened[name] for name in opened if name not in ("given_name", "family_name", "cpr")} | {"given_name": PROTECTED}
+    if opened.get("cpr"):
+        opened["cpr"] = f"{opened['cpr'].replace('-', '')[:6]}-xxxx"
+    row.row = opened  # type: ignore[attr-defined]
+    return row
+
+
+def not_hers(tx: Tx) -> Any:
+    """The condition under which a referral is hidden from who asks: a draft is its sender's, until it is sent (`Referral.seen_by`)."""
+    return and_(Referral.status == "draft", Referral.source != "self_referral", Referral.from_unit != tx.actor.unit) if tx.actor.role == CONSULTANT else false()
+
+
+def case_history(tx: Tx, case_id: UUID) -> list[Any]:
+    """Every transition of a case, without those of referrals that are hidden from who asks."""
+    hidden = set(tx.session.scalars(select(Referral.id).where(Referral.case_id == case_id, not_hers(tx))))
+    return [row for row in history(tx, case_id) if row.subject_id not in hidden]
+
+
+def with_minutes(tx: Tx, intake: Intake) -> Intake:
+    intake.minutes = tx.runtime.vault.open_document(intake.minutes_sealed, "intake") if intake.minutes_sealed else {}  # type: ignore[attr-defined]
+    return intake
+
+
+def code_of(tx: Tx, case_id: UUID, code_set: str, on: date) -> str | None:
+    """The code of a set that counts on a day."""
+    rows = [c for c in tx.all(Circumstance, case_id=case_id, code_set=code_set) if c.valid_from <= on]
+    return max(rows, key=lambda c: (c.valid_from, c.recorded_at)).code if rows else None
+
+
+def people(tx: Tx, ids: list[UUID]) -> list[dict[str, Any]]:
+    """Persons for other services' local copies; rights cut each to the asking service's purpose."""
+    found = tx.session.scalars(select(Citizen).where(Citizen.id.in_(ids)).order_by(Citizen.id)).all()
+    return [{**persons.person(tx, c), "case_id": str(c.id), "profile_version": c.profile_version, "track": c.track, "protected": c.protected,
+             "language_school": c.language_school, "start_step": c.start_step,
+             **{name: code_of(tx, c.id, name, tx.today) for name in ("benefit", "target_group", "readiness")}} for c in found]
+
+
+def latest_of_cases(tx: Tx, as_of: date) -> dict[UUID, tuple[str, str | None]]:
+    """{case: (state, reason code)} at the end of a day, by the case's latest transition on or before it."""
+    place = func.row_number().over(partition_by=T.subject_id, order_by=(T.effective_date.desc(), T.id.desc())).label("place")
+    ranked = select(T.subject_id, T.to_state, T.reason_code, place).where(T.lifecycle == "case", T.effective_date <= as_of).subquery()
+    rows = tx.session.execute(select(ranked.c.subject_id, ranked.c.to_state, ranked.c.reason_code).where(ranked.c.place == 1))
+    return {r.subject_id: (r.to_state, r.reason_code) for r in rows}
+
+
+def in_contact(tx: Tx, as_of: date) -> set[UUID]:
+    """Cases with an accepted referral on or before a day; nobody leaves this set."""
+    rows = tx.session.scalars(select(T.case_id).where(T.lifecycle == "referral", T.action == "accept", T.effective_date <= as_of).distinct())
+    return set(rows)  # type: ignore[arg-type]
+
+
+def by_track(tx: Tx, track: str) -> set[UUID]:
+    return set(tx.session.scalars(select(Citizen.id).where(Citizen.track == track)))
+
+
+def in_measure(tx: Tx, measure: str, as_of: date) -> set[UUID]:
+    """Cases with a placement of this measure running at the end of a day, as followup said."""
+    h = HeardPlacement
+    rows = tx.session.scalars(select(h.case_id).where(h.measure == measure, h.started_on <= as_of, (h.ended_on.is_(None)) | (h.ended_on > as_of)))
+    return set(rows)
+
+
+def origins(tx: Tx) -> dict[UUID, Origin]:
+    return {o.case_id: o for o in tx.session.scalars(select(Origin))}
+
+
+def referrals_of(tx: Tx, case_id: UUID) -> list[Referral]:
+    return tx.all(Referral, case_id=case_id)

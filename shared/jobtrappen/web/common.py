@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Schemas and reads that every service's API has in common."""
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields
+from sqlalchemy import func, select
+
+from jobtrappen import tables
+from jobtrappen.tx import Tx
+from jobtrappen.web.fields import Command, Loads, Text, Uuid, Whole
+
+T = tables.transition.c
+
+
+class Empty(Command):
+    """A command that needs nothing but (perhaps) its effective date."""
+
+
+class Paging(Loads):
+    status = Text(max=20, pattern="^[a-z_]+$")
+    after = Uuid(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
+
+
+class Thing(Schema):
+    """What every aggregate shows."""
+
+    id = fields.UUID(required=True)
+    version = fields.Integer(required=True)
+    status = fields.String(required=True)
+    effective_date = fields.Date()
+    case_id = fields.UUID()
+    allowed_actions = fields.List(fields.String())
+
+
+class Transition(Schema):
+    action = fields.String()
+    lifecycle = fields.String()
+    from_state = fields.String(allow_none=True)
+    to_state = fields.String()
+    effective_date = fields.Date()
+    recorded_at = fields.DateTime()
+    role = fields.String()
+    unit = fields.String()
+
+
+EMPTY, PAGING, TRANSITION = Empty(), Paging(), Transition()
+
+
+def page(tx: Tx, model: Any, arguments: dict[str, Any], *conditions: Any, **by: Any) -> dict[str, Any]:
+    """One page in id order: {items, next, total}. What the conditions hide is not counted either."""
+    query = select(model).where(*conditions).filter_by(**by)
+    if arguments.get("status"):
+        query = query.where(model.status == arguments["status"])
+    total = tx.session.scalar(select(func.count()).select_from(query.subquery()))
+    if arguments.get("after"):
+        query = query.where(model.id > arguments["after"])
+    items = list(tx.session.scalars(query.order_by(model.id).limit(arguments["limit"])))
+    return {"items": items, "total": total, "next": str(items[-1].id) if len(items) == arguments["limit"] else None}
+
+
+def history(tx: Tx, case_id: UUID) -> list[Any]:
+    """Every transition of a case in this service, in the order of recording."""
+    return list(tx.session.execute(select(tables.transition).where(T.case_id == case_id).order_by(T.id)))

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The load tool makes cases, measures and multiplies them; the soak finds what grows. How fast, is no test's business."""
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from jobtrappen import migrate
+from jobtrappen.config import SERVICES
+from tests.load import copies, fill, lives, report, soak
+from tests.load.place import Place, settings
+from tests.support.postgres import PostgresServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_a_hundred_cases_are_made_measured_and_written_down(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    done = subprocess.run([sys.executable, "-m", "tests.load", "--cases", "100", "--senders", "1", "--results", str(results)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    [found] = json.loads(results.read_text(encoding="utf-8"))
+    assert found["cases"] == 100 and found["events"] >= 1000 and found["commands"] > 500
+    assert found["times"] and all(ms > 0 for ms in found["times"].values())
+    assert found["again"][1] == 800, "followup read every record of the topics that it hears"
+    page, picture = tmp_path / "page.md", tmp_path / "growth.svg"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    report.write([found, {**found, "cases": 1000}], page, picture)
+    assert re.search(r"\| Events \| 1,\d{3} \|", page.read_text(encoding="utf-8")) and picture.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_copied_cases_are_found_like_those_that_were_made(tmp_path: Path) -> None:
+    place = Place(settings(tmp_path, ""), hurried=True)
+    try:
+        runtime = place.runtimes["referral"]
+        for one in place.runtimes.values():
+            migrate.upgrade(one)
+        assert sum(lives.live(place, 0, 3)) == 3
+
+        def count(table: str) -> int:
+            with runtime.engine.connect() as connection:
+                return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+
+        made = {table: count(table) for table in ("citizen", "referral", "intake", "list_row", "transition", "outbox", "stream")}
+        copies.multiply(list(place.runtimes.values()), 4, 0)
+        copies.multiply(list(place.runtimes.values()), 2, 1)
+        assert {table: count(table) for table in made} == {table: rows * 8 for table, rows in made.items()}
+        listed = place.get("karen", "referral", "/cases", limit=100)
+        assert listed["total"] == 24 and len({one["person"]["given_name"] + one["id"] for one in listed["items"]}) == 24
+        assert all(place.get("karen", "referral", f"/cases/{one['id']}/history")["items"] for one in listed["items"][:6])
+    finally:
+        place.close()
+
+
+@pytest.mark.postgres
+def test_rows_that_were_moved_to_postgresql_answer_as_they_did_on_sqlite(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    for name in SERVICES:
+        postgres_server.create_database(f"moved_{name}")
+    fill.prepare(tmp_path, "")
+    fill.prepare(tmp_path, url := postgres_server.url("moved_{service}"))
+    place = Place(settings(tmp_path, ""), hurried=True)
+    assert sum(lives.live(place, 0, 3)) == 3
+
+    def told(of: Place) -> list[object]:
+        cases = of.get("karen", "referral", "/cases")["items"]
+        return [*cases, *(of.get("karen", "referral", f"/cases/{case['id']}/history")["items"] for case in cases)]
+
+    before = told(place)
+    filled = [fill.moved(tmp_path, url) for _twice in range(2)]
+    place.close()
+    target = Place(settings(tmp_path, url))
+    try:
+        assert [(f.cases, f.events) for f in filled] == [(3, 30)] * 2 and told(target) == before
+        assert sum(lives.live(target, 3, 1)) == 1, "numbers go on behind those that came along"
+    finally:
+        target.close()
+
+
+def test_every_fictional_number_is_another_one() -> None:
+    assert len({lives.cpr(n) for n in range(0, 110_000, 7)}) == len(range(0, 110_000, 7))
+
+
+def steady(**grows: float) -> list[soak.Sample]:
+    """Ninety samples; what is named grows by so much a sample after the warm-up, everything before it."""
+    base = {"memory": 400.0, "files": 200, "threads": 40, "connections": 30}
+    return [soak.Sample(n * 60.0, n, 3, **{name: value + min(n, 20) + grows.get(name, 0) * max(0, n - 30) for name, value in base.items()}) for n in range(90)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(soak.BOUNDS))
+def test_a_soak_fails_for_what_grows_after_the_warm_up_and_for_nothing_else(name: str) -> None:
+    assert soak.verdict(steady()) == []
+    wrong = soak.verdict(steady(**{name: 1.0}))
+    assert len(wrong) == 1 and wrong[0].startswith(name)
+
+
+def test_a_look_counts_this_process_and_its_open_database(tmp_path: Path) -> None:
+    import os
+    import sqlite3
+
+    before = soak.look(0, 0, [os.getpid()], tmp_path)
+    connection = sqlite3.connect(tmp_path / "one.db")
+    connection.execute("CREATE TABLE t (n)")
+    after = soak.look(1, 0, [os.getpid()], tmp_path)
+    connection.close()
+    assert (before.connections, after.connections) == (0, 1) and after.files > before.files and after.memory > 10
