@@ -61,7 +61,8 @@ def test_a_followup_that_was_restored_plans_the_same_placement_and_its_second_st
         before = {"placements": ids(world, "followup", Placement, case), "told": ids(world, "partners", HeardStart, case) + ids(world, "partners", Notice, case)}
         settings = world.settings
     runtime, bus = Runtime(plugins.services()["followup"], settings), open_bus(settings.bus)
-    assert restore(runtime, bus, tmp_path / "copy").forgotten, "the start was said after the backup"
+    # By force: what the closed world's connections leave behind may be seen for a moment longer.
+    assert restore(runtime, bus, tmp_path / "copy", force=True).forgotten, "the start was said after the backup"
     runtime.close()
     bus.close()
     with a_world(tmp_path, database=database, services=SERVICES) as world:

@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -278,9 +278,19 @@ def test_the_bus_is_away(place: Place) -> None:
     assert len(place.ledger.effects(case)) == 1
 
 
-def renamed(place: Place, old: str, new: str) -> None:
-    with place.ledger.ledger.engine.execution_options(write=True).begin() as connection:
-        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+@contextmanager
+def broken(place: Place) -> Iterator[None]:
+    """The ledger's database without two of its tables. They come back whatever happens: the tests that follow need them."""
+    def rename(*pairs: tuple[str, str]) -> None:
+        with place.ledger.ledger.engine.execution_options(write=True).begin() as connection:
+            for old, new in pairs:
+                connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename(("kept", "elsewhere"), ("credential", "away"))
+    try:
+        yield
+    finally:
+        rename(("elsewhere", "kept"), ("away", "credential"))
 
 
 def ask(place: Place, token: str = "jt_abc_def") -> int:
@@ -291,15 +301,12 @@ def ask(place: Place, token: str = "jt_abc_def") -> int:
 def test_the_database_is_broken(place: Place) -> None:
     assert ask(place) == 401
     place.until(lambda: bool(place.prometheus.query('jobtrappen_http_requests_total{status="401"}')), lambda: "the first answer to be seen")
-    renamed(place, "kept", "elsewhere")
-    renamed(place, "credential", "away")
-    assert ask(place) == 503
-    place.until(lambda: bool(place.prometheus.query('jobtrappen_http_requests_total{status="503",route!~"/metrics|/readyz|/healthz"}')), lambda: "the first error to be seen")
-    assert {ask(place) for _ in range(3)} == {503}
-    place.alarmed({"JobtrappenDatabaseAway": "partners", "JobtrappenErrors": "partners"}, {"database-away": "partners"})
-    by_hand("R-start-database")
-    renamed(place, "elsewhere", "kept")
-    renamed(place, "away", "credential")
+    with broken(place):
+        # Asked for as long as it takes: whoever else asked this process lately counts in the share that fails.
+        place.until(lambda: ask(place) == 503 and "JobtrappenErrors" in {alert for alert, _s in place.prometheus.firing()},
+                    lambda: f"the errors to be seen; {place.prometheus.query('jobtrappen_http_requests_total')}")
+        place.alarmed({"JobtrappenDatabaseAway": "partners", "JobtrappenErrors": "partners"}, {"database-away": "partners"})
+        by_hand("R-start-database")
     place.well()
 
 
