@@ -196,6 +196,23 @@ def key_actor(engine: Engine, signer: Signer, key: str) -> Actor:
     if row.expires_on and row.expires_on < date.today():
         raise refused
     _used(engine, signer, row, secret)
+    return _owner(row)
+
+
+def key_behind(engine: Engine, prefix: str) -> Actor:
+    """The owner of a key with which somebody has signed in before; the key itself is not there any more.
+
+    Raises:
+        NotSignedIn: it has expired or was revoked since.
+    """
+    with reading(engine) as session:
+        row = session.execute(select(tables.credential).where(C.prefix == prefix)).first()
+    if row is None or row.revoked_at or (row.expires_on and row.expires_on < date.today()):
+        raise NotSignedIn("This key has expired or was revoked. Ask the municipality's partner coordinator for a new one.")
+    return _owner(row)
+
+
+def _owner(row: Any) -> Actor:
     return Actor(id=f"{row.kind}:{row.owner}", role=row.kind, unit=row.owner, kind=row.kind,
                  partner_id=row.owner if row.kind == "partner" else "", scopes=frozenset(row.scopes.split()))
 

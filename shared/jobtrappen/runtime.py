@@ -27,6 +27,7 @@ from jobtrappen.rights import Rights
 if TYPE_CHECKING:
     from jobtrappen.consumer import Reactions
     from jobtrappen.web.api import Api
+    from jobtrappen.web.pages.site import Site
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Service:
     sealed: tuple[Sealed, ...] = ()
     """Every sealed column of its own tables, so that all can be sealed anew with another key."""
     projections: tuple[Projection, ...] = ()
+    site: Site | None = None
+    """Its pages, beside those that the kit makes from its API."""
 
     @property
     def topic(self) -> str:

@@ -9,8 +9,8 @@ from jobtrappen.errors import NotFound
 from jobtrappen.roles import ADMIN, CW, JC, JC_CW, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import EMPTY, PAGING, TRANSITION, page
-from jobtrappen_referral import persons, queries, usecases
+from jobtrappen.web.common import EMPTY, PAGING, THING_OF_CASE, TRANSITION, WORK, page
+from jobtrappen_referral import persons, queries, usecases, work
 from jobtrappen_referral import schemas as s
 from jobtrappen_referral.model import (
     CASE,
@@ -195,6 +195,24 @@ def list_rows(tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> dict[st
 def screen(tx: Tx, row: ListRow, command: dict[str, Any]) -> ListRow:
     """Decide on one row of a list."""
     return usecases.screen(tx, row, command)
+
+
+@api.read("/referral-lists", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, query=PAGING, many=True)
+def list_lists(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Uploaded lists, oldest first."""
+    return page(tx, ReferralList, arguments)
+
+
+@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True)
+def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the caller must do next, by date."""
+    return work.listing(tx, arguments)
+
+
+@api.read("/cases/<uuid:case_id>/things", dumps=THING_OF_CASE, resource="work", who=JC_CW, many=True, audits=True)
+def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """Referrals, talks, assessments, refusals and returns of a case, the latest first."""
+    return {"items": queries.things_of_case(tx, case_id)}
 
 
 @api.read("/people", resource="person", dumps=s.PERSON_OUT, who=frozenset({"service"}), query=s.IDS, many=True, audits=True)

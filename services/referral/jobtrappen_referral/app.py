@@ -11,6 +11,7 @@ from jobtrappen.web.reports import Report
 from jobtrappen_referral import effects, queries, reports, sources  # noqa: F401  (effects registers what steps do)
 from jobtrappen_referral.api import api
 from jobtrappen_referral.model import LIFECYCLES, Base, HeardPlacement
+from jobtrappen_referral.pages import site
 from jobtrappen_referral.reactions import REACTIONS
 from jobtrappen_referral.rights import RIGHTS
 
@@ -21,7 +22,7 @@ SEALED = (
     Sealed("list_row", "row_sealed", "list_row"),
 )
 SERVICE = Service("referral", "Henvisning: from referral to a confirmed start step", Base.metadata, api, REACTIONS, RIGHTS, LIFECYCLES,
-                  Path(__file__).parent / "migrations", sealed=SEALED, own_cases=queries.own_cases,
+                  Path(__file__).parent / "migrations", sealed=SEALED, own_cases=queries.own_cases, site=site,
                   projections=(Projection(HeardPlacement.__table__, ("placement.started", "placement.ended")),))
 
 

@@ -14,7 +14,7 @@ from jobtrappen.roles import CONSULTANT
 from jobtrappen.tx import Tx
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
-from jobtrappen_referral.model import Circumstance, Citizen, HeardPlacement, Intake, ListRow, Origin, Referral
+from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, Origin, Referral, Refusal
 
 PROTECTED = "beskyttet"
 T = tables.transition.c
@@ -124,3 +124,13 @@ def origins(tx: Tx) -> dict[UUID, Origin]:
 
 def referrals_of(tx: Tx, case_id: UUID) -> list[Referral]:
     return tx.all(Referral, case_id=case_id)
+
+
+def things_of_case(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What this service holds of a case, the latest first; drafts of others are hidden as everywhere."""
+    found: list[dict[str, Any]] = []
+    for model in (Referral, Intake, Assessment, Refusal, CaseReturn):
+        query = select(model).where(model.case_id == case_id)
+        for one in tx.session.scalars(query.where(~not_hers(tx)) if model is Referral else query):
+            found.append({"resource": model.KIND, "id": one.id, "status": getattr(one, "status", None), "effective_date": one.effective_date, "case_id": case_id})
+    return sorted(found, key=lambda one: (one["effective_date"], str(one["id"])), reverse=True)

@@ -205,6 +205,12 @@ class Ids(Loads):
     ids = Text(max=2000, required=True, pattern=r"^[0-9a-f-]{36}(,[0-9a-f-]{36}){0,49}$")
 
 
+class WorkQuery(Loads):
+    why = Text(max=40, pattern="^[a-z_]+$")
+    after = Text(max=60, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
+
+
 class CaseOut(Thing):
     kind = fields.String()
     track = fields.String()
@@ -319,7 +325,7 @@ REFERRAL_COMMANDS: dict[str, Schema] = {
 }
 INTAKE_COMMANDS: dict[str, Schema] = {"move": Move(), "hold": HoldIntake(), "no_show": NoShow(), "cancel": CancelIntake(), "confirm_minutes": EMPTY, "dissent": Words()}
 REFUSAL_COMMANDS: dict[str, Schema] = {"guide": Guide(), "refuse": Words(), "acknowledge": EMPTY}
-IDS, ORIGIN_OUT = Ids(), OriginOut()
+IDS, ORIGIN_OUT, WORK_QUERY = Ids(), OriginOut(), WorkQuery()
 CASE_OUT, REFERRAL_OUT, INTAKE_OUT, REFUSAL_OUT = CaseOut(), ReferralOut(), IntakeOut(), RefusalOut()
 ASSESSMENT_OUT, RETURN_OUT, ROW_OUT, LIST_OUT, PERSON_OUT = AssessmentOut(), ReturnOut(), RowOut(), ListOut(), PersonOut()
 

@@ -186,10 +186,21 @@ def _command(route: Route, actor: Actor, path: dict[str, Any]) -> Response:
     key = idempotency.key_from(request.headers.get("Idempotency-Key"))
     body = incoming.whole_body()
     command = _loaded(route, body)
+    call = Call(key, f"{request.method} {request.path}", body, request.headers.get("If-Match"))
     try:
-        return _respond(_carry_out(route, actor, path, key, body, command))
+        return _respond(carry_out(route, actor, path, command, call))
     except Replayed as replay:
         return _respond(replay.answer, replayed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One sending of a command. `where` is what the key belongs to, `if_match` the version that its sender has read."""
+
+    key: str
+    where: str
+    body: bytes
+    if_match: str | None
 
 
 class Replayed(Exception):
@@ -200,14 +211,20 @@ class Replayed(Exception):
         self.answer = answer
 
 
-def _carry_out(route: Route, actor: Actor, path: dict[str, Any], key: str, body: bytes, command: dict[str, Any]) -> idempotency.Answer:
+def carry_out(route: Route, actor: Actor, path: dict[str, Any], command: dict[str, Any], call: Call) -> idempotency.Answer:
+    """One command in one write transaction, for the API and for the pages.
+
+    Raises:
+        Replayed: it was carried out before; with the answer of then.
+        Rejected: it is not allowed, not current or not possible; nothing was changed.
+    """
     with transaction(runtime(), actor, request_id=g.request_id, trace=request.headers.get("traceparent", "")[:55]) as tx:
-        claimed = idempotency.claim(tx, actor.id, f"{request.method} {request.path}", key, body)
+        claimed = idempotency.claim(tx, actor.id, call.where, call.key, call.body)
         if isinstance(claimed, idempotency.Answer):
             raise Replayed(claimed)
         if route.on:
-            thing = _the_thing(tx, route.on, path.pop("id"), actor, lock=True)
-            _check_version(thing)
+            thing = the_thing(tx, route.on, path.pop("id"), actor, lock=True)
+            _check_version(thing, call.if_match)
             result = route.call(tx, thing, command, **path)
         else:
             result = route.call(tx, command, **path)
@@ -217,7 +234,7 @@ def _carry_out(route: Route, actor: Actor, path: dict[str, Any], key: str, body:
     return stored
 
 
-def _the_thing(tx: Tx, model: type, id: Any, actor: Actor, lock: bool) -> Any:
+def the_thing(tx: Tx, model: type, id: Any, actor: Actor, lock: bool) -> Any:
     """Load it, only if this actor may know that it exists; what is hidden and what is not there sound the same."""
     thing: Any = tx.get(model, id, lock=lock)
     if not seen_by(thing, actor):
@@ -232,8 +249,7 @@ def seen_by(thing: Any, actor: Actor) -> bool:
     return actor.kind != "partner" or str(getattr(thing, "partner_id", "")) == actor.partner_id
 
 
-def _check_version(thing: Any) -> None:
-    given = request.headers.get("If-Match")
+def _check_version(thing: Any, given: str | None) -> None:
     if given is None:
         raise Precondition(428, "If-Match", f'Read the thing and send its ETag; it is now "{thing.version}".')
     if given.strip() != f'"{thing.version}"':
@@ -280,8 +296,20 @@ def _read(route: Route, actor: Actor, path: dict[str, Any]) -> Response:
 
 
 def _answer(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments: dict[str, Any]) -> Response:
+    document, version = looked_up(route, tx, actor, path, arguments)
+    if isinstance(document, Response):
+        return document
+    response = _json_response(document)
+    if version is not None:
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def looked_up(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments: dict[str, Any]) -> tuple[Any, int | None]:
+    """What a read answers after rights, put on record where it must be: (document, the thing's version). For the API and for
+    the pages; a report as text or CSV is a Response already."""
     if route.on:
-        thing = _the_thing(tx, route.on, path.pop("id"), actor, lock=False)
+        thing = the_thing(tx, route.on, path.pop("id"), actor, lock=False)
         case = getattr(thing, "case_id", None)
         purpose = reads.purpose_of(route, tx, case)
         result = route.call(tx, thing, arguments, **path)
@@ -290,23 +318,15 @@ def _answer(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments:
         purpose = reads.purpose_of(route, tx, case)
         result = route.call(tx, arguments, **path)
     if isinstance(result, Response):
-        return result
+        return result, None
     if route.audits:
         reads.put_on_record(route, tx, result, {**arguments, **path, **({"case_id": case} if case else {})}, purpose)
     if route.many:
         assert route.dumps is not None
-        items = [_one(route, actor, one) for one in result["items"]]
-        return _json_response({**result, "items": items})
+        return {**result, "items": [present(route, actor, one) for one in result["items"]]}, None
     if route.dumps is None:
-        return _json_response(result)
-    response = _json_response(present(route, actor, result))
-    if getattr(result, "version", None) is not None:
-        response.headers["ETag"] = f'"{result.version}"'
-    return response
-
-
-def _one(route: Route, actor: Actor, result: Any) -> dict[str, Any]:
-    return present(route, actor, result)
+        return result, None
+    return present(route, actor, result), getattr(result, "version", None)
 
 
 def _json_response(document: Any) -> Response:

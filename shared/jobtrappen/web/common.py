@@ -47,7 +47,28 @@ class Transition(Schema):
     unit = fields.String()
 
 
-EMPTY, PAGING, TRANSITION = Empty(), Paging(), Transition()
+class Work(Schema):
+    """Something that its reader must do next: why, on which thing, by when."""
+
+    why = fields.String(required=True)
+    resource = fields.String(required=True)
+    id = fields.UUID(required=True)
+    case_id = fields.UUID(allow_none=True)
+    due_on = fields.Date(required=True, allow_none=True)
+    name = fields.String(allow_none=True)
+
+
+class ThingOfCase(Schema):
+    """A thing of a case as a list shows it."""
+
+    resource = fields.String(required=True)
+    id = fields.UUID(required=True)
+    status = fields.String(allow_none=True)
+    effective_date = fields.Date()
+    case_id = fields.UUID()
+
+
+EMPTY, PAGING, TRANSITION, WORK, THING_OF_CASE = Empty(), Paging(), Transition(), Work(), ThingOfCase()
 
 
 def page(tx: Tx, model: Any, arguments: dict[str, Any], *conditions: Any, **by: Any) -> dict[str, Any]:

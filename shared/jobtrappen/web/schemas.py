@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from jobtrappen.web.fields import Code, Day, Loads, Text
+from jobtrappen.web.fields import Code, Day, Loads, Text, Uuid, Whole
 
 
 class SignIn(Loads):
@@ -58,4 +58,12 @@ class Problem(Schema):
     header = fields.String(metadata={"description": "400, 428: the header that is missing or malformed."})
 
 
+class SignOut(Loads):
+    """A browser's session that is over before its time; `until` is when that would have been (seconds since 1970)."""
+
+    session = Uuid(required=True)
+    until = Whole(0, 9_999_999_999, required=True)
+
+
+SIGN_OUT = SignOut()
 SIGN_IN, REPORT_QUERY, REPORT, PROBLEM = SignIn(), ReportQuery(), Report(), Problem()

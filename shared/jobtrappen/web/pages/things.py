@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A page for each thing that the API shows singly, and for each list: what it is, and what may be done with it now.
+
+They are plain on purpose: a service writes a page of its own where people work; here nothing that the API can show is missing.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask import request, url_for
+from marshmallow import fields
+
+from jobtrappen.web.api import Route
+from jobtrappen.web.pages import words
+from jobtrappen.web.pages.site import Desk, Page, Site, commands_on
+
+FRAME = ("id", "version", "allowed_actions", "status", "case_id")
+PLAIN = frozenset({"access_report", "person", "history"})
+"""Resources that are shown elsewhere or to services alone."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a thing's summary."""
+
+    label: str
+    value: Any
+    link: str = ""
+
+
+def pages(site: Site, routes: Mapping[str, Route]) -> list[Page]:
+    made: list[Page] = []
+    for route in routes.values():
+        if route.method != "GET" or route.public or route.dumps is None or route.resource in PLAIN or "<string" in route.path:
+            continue
+        if route.many and "<" not in route.path:
+            made.append(Page(route.path, f"list.{route.name}", _list(route), route.who))
+        elif not route.many and route.on is not None and route.path.endswith("<uuid:id>") and route.path.count("<") == 1:
+            made.append(Page(route.path, f"thing.{route.resource}" if not any(p.name == f"thing.{route.resource}" for p in made) else f"thing.{route.name}",
+                             _thing(route, site), route.who))
+    return made
+
+
+def _thing(route: Route, site: Site) -> Any:
+    def page(desk: Desk, id: Any) -> str:
+        document = desk.read(route.name, id=id)
+        more = dict(site.things[route.resource](desk, document)) if route.resource in site.things else {}
+        return desk.show(more.pop("template", "thing.html"), route=route, thing=document, facts=facts(desk, document, route.resource),
+                         actions=actions(desk, route, document), case=case_link(desk, document), beside=more)
+
+    return page
+
+
+def _list(route: Route) -> Any:
+    def page(desk: Desk) -> str:
+        names = [f.data_key or n for n, f in route.query.load_fields.items()] if route.query is not None else []
+        asked = desk.query(*names)
+        found = desk.read(route.name, {n: typed_query(route, n, v) for n, v in asked.items()})
+        rows = [(desk.thing(route.resource, one.get("id")), facts(desk, one, route.resource)[:6], one) for one in found["items"]]
+        following = url_for(request.endpoint or "", **{**asked, "after": found["next"]}) if found.get("next") else ""
+        return desk.show("list.html", route=route, rows=rows, total=found.get("total", len(rows)), following=following, asked=asked,
+                         new=desk.form_of(creator.name) if (creator := _creator(desk, route)) is not None else "")
+
+    return page
+
+
+def typed_query(route: Route, name: str, value: str) -> Any:
+    from jobtrappen.web.incoming import _typed
+
+    assert route.query is not None
+    return _typed({f.data_key or n: f for n, f in route.query.load_fields.items()}[name], value)
+
+
+def _creator(desk: Desk, route: Route) -> Route | None:
+    return next((r for r in desk.routes.values() if r.path == route.path and r.status == 201 and r.on is None and desk.actor.role in r.who and r.loads is not None), None)
+
+
+def actions(desk: Desk, route: Route, document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(address, words) of what this actor may do with the thing now."""
+    assert route.on is not None
+    found = commands_on(desk.routes, route.on, desk.actor, document)
+    return [(desk.form_of(r.name, id=document["id"]), words.word("do", r.name)) for r in found if r.name not in desk.site.no_form and r.loads is not None]
+
+
+def case_link(desk: Desk, document: Mapping[str, Any]) -> str:
+    case = document.get("case_id")
+    return (desk.thing("case", case) or desk.thing("course", case)) if case and str(case) != str(document.get("id")) else ""
+
+
+def facts(desk: Desk, document: Mapping[str, Any], of: str, leave_out: tuple[str, ...] = FRAME) -> list[Fact]:
+    """A document as lines: days as days, codes in words, ids as links. Empty ones are left out."""
+    made = []
+    for name, value in document.items():
+        if name in leave_out or value in (None, "", [], {}):
+            continue
+        made.append(Fact(words.label(name, of), shown(name, value), _link(desk, name, value)))
+    return made
+
+
+def _link(desk: Desk, name: str, value: Any) -> str:
+    return desk.thing(name.removesuffix("_id"), value) if name.endswith("_id") else ""
+
+
+def shown(name: str, value: Any) -> Any:
+    """A value for people."""
+    if isinstance(value, bool):
+        return words._("Yes") if value else words._("No")
+    if isinstance(value, datetime | date):
+        return words.moment(value) if isinstance(value, datetime) else words.day(value)
+    if isinstance(value, Mapping):
+        return [Fact(words.label(str(k)), shown(str(k), v)) for k, v in value.items() if v not in (None, "", [])]
+    if isinstance(value, list):
+        return [shown(name, one) for one in value]
+    if isinstance(value, str):
+        return _text(name, value)
+    return value
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) == 10 and value[4:5] == "-" and value[7:8] == "-" and value.replace("-", "").isdigit():
+        return words.day(value)
+    if name.endswith("_at") and "T" in value:
+        return words.moment(value)
+    if name.endswith("_id"):
+        return words.word("id", "") if not value else value[:8]
+    known = words.current()
+    return next((found for key in (f"{name}:{value}", f":{value}") if (found := known.find(key)) is not None), value)
+
+
+def codes_of(route: Route) -> dict[str, fields.Field[Any]]:
+    return {f.data_key or n: f for n, f in route.loads.load_fields.items()} if route.loads is not None else {}
