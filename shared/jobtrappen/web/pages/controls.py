@@ -72,6 +72,11 @@ def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any]
         made.kind = "checks" if isinstance(f, fields.List) else "radios" if len(made.choices) <= FEW else "select"
     elif isinstance(f, fields.List):
         _list(made, f, name)
+    elif isinstance(f, fields.Nested):
+        made.kind, inner = "group", given if isinstance(given, Mapping) else {}
+        made.inner = [_control(f"{name}.{k}", g, of, {f"{name}.{k}": inner.get(k)}, choices, False) for k, g in f.schema.load_fields.items()]
+        for one in made.inner:
+            one.label, one.hint = words.label(one.name.rpartition(".")[2], of), words.hint(one.name.rpartition(".")[2], of)
     elif isinstance(f, Day):
         made.kind = "day"
     elif isinstance(f, Moment):
@@ -84,7 +89,7 @@ def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any]
     elif isinstance(f, Uuid):
         made.kind = "text"
     elif (codes := _codes(f)) is not None:
-        made.choices = [(code, words.word(name, code)) for code in codes]
+        made.choices = [(code, words.word(name.rpartition(".")[2], code)) for code in codes]
         made.kind = "radios" if len(codes) <= FEW else "select"
     elif isinstance(f, Text):
         made.limit = _longest(f)
@@ -146,6 +151,9 @@ def typed(schema: Schema, form: MultiDict[str, str], leave_out: Sequence[str] = 
 def _value(name: str, f: fields.Field[Any], form: MultiDict[str, str]) -> Any:
     if isinstance(f, fields.List):
         return _many(name, f, form)
+    if isinstance(f, fields.Nested):
+        inner = {k: value for k, g in f.schema.load_fields.items() for value in [_value(f"{name}.{k}", g, form)] if value is not None}
+        return inner or None
     text = form.get(name, "").replace("\r\n", "\n").strip()
     if isinstance(f, Flag):  # a box that was not ticked says nothing; one whose form had it says no
         return True if text else (False if f"{name}.there" in form else None)
@@ -178,12 +186,16 @@ def _moment(text: str) -> str:
         return text
 
 
+def _all(control: Control) -> list[Control]:
+    return [control, *(one for inner in control.inner for one in _all(inner))]
+
+
 def blame(made: list[Control], errors: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
     """Put each error at its control.
 
     Returns: (id of the control or "", text) for the summary, in the form's order, those of no control last.
     """
-    by_name = {c.name: c for control in made for c in (control, *(x for row in control.inner for x in row.inner))}
+    by_name = {c.name: c for control in made for c in _all(control)}
     summary: list[tuple[int, str, str]] = []
     order = {name: n for n, name in enumerate(by_name)}
     for error in errors:
@@ -194,6 +206,8 @@ def blame(made: list[Control], errors: Sequence[Mapping[str, str]]) -> list[tupl
             summary.append((len(order), "", f"{words.label(at)}: {text}" if named else text))
             continue
         control.error = control.error or text
-        target = control.inner[0].inner[0] if control.inner else control
+        target = control
+        while target.inner:
+            target = target.inner[0]
         summary.append((order[control.name], target.id, f"{control.label}: {text}"))
     return [(id, text) for _n, id, text in sorted(summary, key=lambda s: s[0])]
