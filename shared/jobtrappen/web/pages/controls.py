@@ -127,6 +127,10 @@ def _longest(f: fields.Field[Any]) -> int:
     return next((v.max for v in f.validators if isinstance(v, validate.Length) and v.max), 0)
 
 
+def _fewest(f: fields.Field[Any]) -> int:
+    return next((v.min or 0 for v in f.validators if isinstance(v, validate.Length)), 0)
+
+
 def _range(f: fields.Field[Any]) -> tuple[int | None, int | None]:
     return next(((v.min, v.max) for v in f.validators if isinstance(v, validate.Range)), (None, None))
 
@@ -172,9 +176,10 @@ def _many(name: str, f: fields.List, form: MultiDict[str, str]) -> Any:
             row = {key: value for key, g in f.inner.schema.load_fields.items() for value in [_value(f"{name}.{n}.{key}", g, form)] if value is not None}
             if any(value not in (False, None) for value in row.values()):
                 rows.append(row)
-        return rows or None
+        return rows or (None if _fewest(f) else [] if f.required else None)
     if _codes(f.inner) is not None or f"{name}.there" in form:
-        return form.getlist(name) or None
+        none_ticked = [] if f"{name}.there" in form and not f.required else None  # left out, it would mean what stands there by itself: often all
+        return form.getlist(name) or none_ticked
     return [line.strip() for line in form.get(name, "").splitlines() if line.strip()] or None
 
 
@@ -186,8 +191,9 @@ def _moment(text: str) -> str:
         return text
 
 
-def _all(control: Control) -> list[Control]:
-    return [control, *(one for inner in control.inner for one in _all(inner))]
+def parts(control: Control) -> list[Control]:
+    """A control and those inside it."""
+    return [control, *(one for inner in control.inner for one in parts(inner))]
 
 
 def blame(made: list[Control], errors: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
@@ -195,7 +201,7 @@ def blame(made: list[Control], errors: Sequence[Mapping[str, str]]) -> list[tupl
 
     Returns: (id of the control or "", text) for the summary, in the form's order, those of no control last.
     """
-    by_name = {c.name: c for control in made for c in _all(control)}
+    by_name = {c.name: c for control in made for c in parts(control)}
     summary: list[tuple[int, str, str]] = []
     order = {name: n for n, name in enumerate(by_name)}
     for error in errors:

@@ -74,6 +74,8 @@ def install(app: Flask, runtime: Runtime) -> None:
         except TooMany as error:
             return Response(_page(runtime, to, kept, words.sentence(error.detail), name), 429, error.headers, content_type="text/html; charset=utf-8")
         g.actor = who
+        if key and (site := runtime.service.site) is not None and site.called is not None:
+            session["name"] = site.called(runtime, who)
         if kept and to:
             keep_text(runtime, who, to, kept)
         start = PATHS[HOME[who.role]] + "/" if app.config["BESIDE"] and HOME.get(who.role) in app.config["BESIDE"] else url_for("home")

@@ -20,7 +20,7 @@ from jobtrappen.errors import Conflict, Invalid, Precondition, Stale, TooMany, U
 from jobtrappen.web import problem
 from jobtrappen.web.api import Call, Replayed, Route, carry_out
 from jobtrappen.web.pages import drafts, words
-from jobtrappen.web.pages.controls import Control, blame, controls, typed
+from jobtrappen.web.pages.controls import Control, blame, controls, parts, typed
 from jobtrappen.web.pages.site import Desk, Form, Page, Site, single
 
 PREFILLED = 200
@@ -93,6 +93,8 @@ def send(desk: Desk, route: Route, form: Form, path: dict[str, Any]) -> Any:
         except Unavailable:
             return problem.problem(503, "unavailable", "Try again soon", "Nothing was changed. Go back in your browser and send it again.", {"Retry-After": "5"})
     drafts.forget(desk.tx, request.path)
+    if form.shows:
+        return form.shows(desk, answer)
     flash(words._("Saved."))
     return desk.go(form.then(desk, answer) if form.then else after(desk, route, path, answer))
 
@@ -105,7 +107,7 @@ def after(desk: Desk, route: Route, path: Mapping[str, Any], answer: Mapping[str
         return to
     if answer.get("case_id") and (to := desk.thing("case", answer["case_id"]) or desk.thing("course", answer["case_id"])):
         return to
-    shown = single(desk.routes, route.on)
+    shown = single(desk.routes, route.on, desk.actor.role)
     return (desk.thing(shown.resource, path["id"]) if shown is not None and "id" in path else "") or url_for("home")
 
 
@@ -124,14 +126,15 @@ def show(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Fil
     thing = _thing(desk, route, path)
     prepared = dict(form.prepare(desk, {**path, **thing}) if form.prepare else {})
     given, draft_of = filled.given, None
-    if given is None and (kept := drafts.of(desk.tx, request.path)) is not None:
+    if given is None and (kept := drafts.of(desk.tx, request.path)) is not None and _of_the_same(kept[0], _asked(route)):
         given, draft_of = kept
     values = {**_present(route, thing), **_asked(route), **prepared.get("values", {})}
     if given is not None:
         values = typed(route.loads, given, form.leave_out)
     required = (*form.required, *(route.step.required if route.step else ()))
     made = controls(route.loads, of=route.name, required=required, values=values, choices=prepared.get("choices"), leave_out=form.leave_out)
-    for control in made:
+    for control in (one for outer in made for one in parts(outer)):
+        control.required = control.required or control.name in prepared.get("required", ())
         if control.name in prepared.get("hidden", ()):
             control.kind = "hidden"
     summary = blame(made, filled.errors)
@@ -151,7 +154,7 @@ def _key(given: MultiDict[str, str] | None, filled: Filled) -> str:
 
 def _thing(desk: Desk, route: Route, path: Mapping[str, Any]) -> dict[str, Any]:
     """The thing that the command is for, as this actor may read it; at least its id."""
-    shown = single(desk.routes, route.on)
+    shown = single(desk.routes, route.on, desk.actor.role)
     if shown is None or "id" not in path:
         return {}
     return dict(desk.read(shown.name, id=path["id"])) if desk.may(shown.name) else {"id": str(path["id"])}
@@ -173,6 +176,11 @@ def _asked(route: Route) -> dict[str, str]:
             and (isinstance(f, fields.UUID | fields.Date) or any(v.__class__.__name__ == "OneOf" for v in f.validators)) and (value := request.args[name])}
 
 
+def _of_the_same(kept: MultiDict[str, str], asked: Mapping[str, str]) -> bool:
+    """Whether a draft is about what the address names: what was typed of one citizen never comes back in the form for another."""
+    return all(kept.get(name, value) == value for name, value in asked.items())
+
+
 def _others(made: Sequence[Control], thing: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(field, what it is now, what was typed) for what differs, when somebody else was quicker."""
     rows = [(words.label("status"), words.word("status", thing.get("status")), "")] if thing.get("status") else []
@@ -185,7 +193,7 @@ def _others(made: Sequence[Control], thing: Mapping[str, Any]) -> list[tuple[str
 
 def back(desk: Desk, route: Route, path: Mapping[str, Any], thing: Mapping[str, Any]) -> str:
     """Where the writer came from: the thing, its case, or the first page."""
-    shown = single(desk.routes, route.on)
+    shown = single(desk.routes, route.on, desk.actor.role)
     if shown is not None and "id" in path:
         return desk.thing(shown.resource, path["id"])
     case = str(thing.get("case_id") or request.values.get("case_id") or "")

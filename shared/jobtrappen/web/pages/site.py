@@ -51,11 +51,14 @@ class Form:
     """What a person needs beside a command's schema. Everything is optional.
 
     `prepare` is called as (desk, thing's document or {}) before the form is shown; it returns {values, choices, title, intro, beside}
-    of those that it knows. `then` is called as (desk, answer's document) and returns where to go.
+    of those that it knows (`hidden` and `required` are names of controls, `output.text` for one inside a group). `then` is called as
+    (desk, answer's document) and returns where to go. `shows` is called instead where the answer itself is shown, this once: what
+    it holds must not stand in an address or a cookie.
     """
 
     prepare: Callable[..., Mapping[str, Any]] | None = None
     then: Callable[..., str] | None = None
+    shows: Callable[..., Shown] | None = None
     leave_out: tuple[str, ...] = ()
     template: str = "form.html"
     required: tuple[str, ...] = ()
@@ -72,6 +75,8 @@ class Site:
     forms: dict[str, Form] = field(default_factory=dict)
     no_form: frozenset[str] = frozenset()
     """Commands that have no form of their own: a page of the service gives them."""
+    called: Callable[[Runtime, Actor], str] | None = None
+    """What a partner organisation that signs in here is called, for the frame."""
     things: dict[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
     """By resource: what stands on its page beside its fields, called as (desk, document)."""
 
@@ -161,10 +166,16 @@ class Desk:
         return {name: value for name in names if (value := request.args.get(name, "").strip())}
 
 
-def single(routes: Mapping[str, Route], model: type | None) -> Route | None:
-    """The read that shows one thing of this model."""
-    return next((r for r in routes.values() if r.method == "GET" and r.on is model and not r.many and r.path.count("<") == 1
-                 and r.path.endswith("<uuid:id>")), None) if model is not None else None
+def singles(routes: Mapping[str, Route], model: type | None) -> list[Route]:
+    """The reads that show one thing of this model; staff and partners may each have their own."""
+    return [r for r in routes.values() if r.method == "GET" and r.on is model and not r.many and r.path.count("<") == 1
+            and r.path.endswith("<uuid:id>")] if model is not None else []
+
+
+def single(routes: Mapping[str, Route], model: type | None, role: str) -> Route | None:
+    """The read that shows this role one thing of this model; one that is not for it where there is no other."""
+    found = singles(routes, model)
+    return next((r for r in found if role in r.who), found[0] if found else None)
 
 
 def commands_on(routes: Mapping[str, Route], model: type, actor: Actor, document: Mapping[str, Any]) -> list[Route]:

@@ -15,7 +15,7 @@ from marshmallow import fields
 
 from jobtrappen.web.api import Route
 from jobtrappen.web.pages import words
-from jobtrappen.web.pages.site import Desk, Page, Site, commands_on
+from jobtrappen.web.pages.site import Desk, Page, Site, commands_on, singles
 
 FRAME = ("id", "version", "allowed_actions", "status", "case_id")
 PLAIN = frozenset({"access_report", "person", "history"})
@@ -38,14 +38,17 @@ def pages(site: Site, routes: Mapping[str, Route]) -> list[Page]:
             continue
         if route.many and "<" not in route.path:
             made.append(Page(route.path, f"list.{route.name}", _list(route), route.who))
-        elif not route.many and route.on is not None and route.path.endswith("<uuid:id>") and route.path.count("<") == 1:
+        elif (same := [r for r in singles(routes, route.on) if r.resource == route.resource]) and route is same[0]:
             made.append(Page(route.path, f"thing.{route.resource}" if not any(p.name == f"thing.{route.resource}" for p in made) else f"thing.{route.name}",
-                             _thing(route, site), route.who))
+                             _thing(same, site), frozenset().union(*(r.who for r in same))))
     return made
 
 
-def _thing(route: Route, site: Site) -> Any:
+def _thing(reads: list[Route], site: Site) -> Any:
+    """One page for everybody who may read the thing, each through her own read."""
+
     def page(desk: Desk, id: Any) -> str:
+        route = next(r for r in reads if desk.actor.role in r.who)
         document = desk.read(route.name, id=id)
         more = dict(site.things[route.resource](desk, document)) if route.resource in site.things else {}
         return desk.show(more.pop("template", "thing.html"), route=route, thing=document, facts=facts(desk, document, route.resource),
