@@ -165,6 +165,14 @@ class Desk:
         """These parameters of the address, without empty ones."""
         return {name: value for name in names if (value := request.args.get(name, "").strip())}
 
+    def told(self, name: str) -> str:
+        """What the address or, once it was sent, the form says of a hidden id or code."""
+        return request.values.get(name, "").strip()[:200]
+
+    def page(self, name: str, **values: Any) -> str:
+        """The address of a page of this service."""
+        return url_for(name, **values)
+
 
 def singles(routes: Mapping[str, Route], model: type | None) -> list[Route]:
     """The reads that show one thing of this model; staff and partners may each have their own."""
