@@ -131,7 +131,7 @@ def show(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Fil
     values = {**_present(route, thing), **_asked(route), **prepared.get("values", {})}
     if given is not None:
         values = typed(route.loads, given, form.leave_out)
-    required = (*form.required, *prepared.get("required", ()), *(route.step.required if route.step else ()))
+    required = (*form.required, *(route.step.required if route.step else ()))
     made = controls(route.loads, of=route.name, required=required, values=values, choices=prepared.get("choices"), leave_out=form.leave_out)
     for control in (one for outer in made for one in parts(outer)):
         control.required = control.required or control.name in prepared.get("required", ())
