@@ -95,7 +95,7 @@ def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any]
         made.limit = _longest(f)
         made.kind = "area" if made.limit > LONG else "text"
     if isinstance(made.value, bool):
-        made.value = "true" if made.value else ""
+        made.value = "true" if made.value else "false" if made.choices else ""
     return made
 
 
@@ -159,8 +159,8 @@ def _value(name: str, f: fields.Field[Any], form: MultiDict[str, str]) -> Any:
         inner = {k: value for k, g in f.schema.load_fields.items() for value in [_value(f"{name}.{k}", g, form)] if value is not None}
         return inner or None
     text = form.get(name, "").replace("\r\n", "\n").strip()
-    if isinstance(f, Flag):  # a box that was not ticked says nothing; one whose form had it says no
-        return True if text else (False if f"{name}.there" in form else None)
+    if isinstance(f, Flag):  # a box that was not ticked says nothing; one whose form had it says no, as does the choice of "no"
+        return text != "false" if text else (False if f"{name}.there" in form else None)
     if not text:
         return None
     if isinstance(f, Whole):

@@ -135,8 +135,7 @@ def show(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Fil
     made = controls(route.loads, of=route.name, required=required, values=values, choices=prepared.get("choices"), leave_out=form.leave_out)
     for control in (one for outer in made for one in parts(outer)):
         control.required = control.required or control.name in prepared.get("required", ())
-        if control.name in prepared.get("hidden", ()):
-            control.kind = "hidden"
+        control.kind = "hidden" if control.name in prepared.get("hidden", ()) else prepared.get("kinds", {}).get(control.name, control.kind)
     summary = blame(made, filled.errors)
     version = str(thing.get("version", ""))
     if given is not None and not filled.stale and given.get("version") and filled.given is not None:

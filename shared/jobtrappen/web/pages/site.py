@@ -17,6 +17,7 @@ from flask import Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobtrappen import roles
+from jobtrappen.config import PATHS
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, Tx, transaction
 from jobtrappen.web import api as ways
@@ -51,7 +52,8 @@ class Form:
     """What a person needs beside a command's schema. Everything is optional.
 
     `prepare` is called as (desk, thing's document or {}) before the form is shown; it returns {values, choices, title, intro, beside}
-    of those that it knows (`hidden` and `required` are names of controls, `output.text` for one inside a group). `then` is called as
+    of those that it knows (`hidden` and `required` are names of controls, `output.text` for one inside a group; `kinds` draws some of
+    them as another kind). `then` is called as
     (desk, answer's document) and returns where to go. `shows` is called instead where the answer itself is shown, this once: what
     it holds must not stand in an address or a cookie.
     """
@@ -154,6 +156,12 @@ class Desk:
     def thing(self, resource: str, id: Any) -> str:
         """The address of a thing's page; "" where there is none."""
         return url_for(f"thing.{resource}", id=id) if f"thing.{resource}" in self.known else ""
+
+    def elsewhere(self, service: str, path: str) -> str:
+        """The address of another service's page; "" where that service does not stand behind the same address."""
+        from flask import current_app
+
+        return f"{PATHS[service]}{path}" if service in current_app.config["BESIDE"] and service != self.runtime.name else ""
 
     @property
     def known(self) -> set[str]:
