@@ -90,7 +90,7 @@ def demo(runtime: Runtime, username: str, password: str) -> Actor:
     from jobtrappen.auth import demo_token
 
     found = runtime.signer.read(demo_token(runtime.signer, username, password))
-    begin(found, name=DEMO_USERS[username].title)
+    begin(found, name=DEMO_USERS[username].title.partition(",")[0])
     return found
 
 
