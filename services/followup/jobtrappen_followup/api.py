@@ -51,7 +51,7 @@ def list_placements(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
 @api.read("/placements/<uuid:id>", dumps=s.PLACEMENT_OUT, resource="placement", who=JC_CW, on=Placement, audits=True, lifecycle=PLACEMENT)
 def read_placement(tx: Tx, placement: Placement, _arguments: dict[str, Any]) -> Placement:
     """A placement with what may be done now."""
-    return queries.named(tx, placement)
+    return queries.whole_placement(tx, placement)
 
 
 @api.command("/contacts", loads=s.LOG_CONTACT, dumps=s.CONTACT_OUT, resource="contact", who=JC, status=201)
@@ -72,25 +72,31 @@ def list_duties(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     return queries.worklist(tx, arguments)
 
 
+@api.read("/duties/due", dumps=s.DUE_OUT, resource="due", who=JC, query=s.DUE)
+def count_duties(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """How much is due: overdue, today, until Sunday, and later."""
+    return queries.due(tx, arguments)
+
+
 @api.read("/duties/<uuid:id>", dumps=s.DUTY_OUT, resource="duty", who=JC, on=Duty, audits=True)
 def read_duty(tx: Tx, duty: Duty, _arguments: dict[str, Any]) -> Duty:
     """One duty."""
-    return queries.with_notes(tx, duty)
+    return queries.whole_duties(tx, [duty])[0]
 
 
 @api.command("/duties", loads=s.MAKE_DUTY, dumps=s.DUTY_OUT, resource="duty", who=JC, status=201)
 def make_duty(tx: Tx, command: dict[str, Any]) -> Duty:
     """Something to be done by a day."""
-    return queries.with_notes(tx, usecases.make_duty(tx, command))
+    return queries.whole_duties(tx, [usecases.make_duty(tx, command)])[0]
 
 
 @api.command("/duties/<uuid:id>/done", loads=s.DONE, dumps=s.DUTY_OUT, resource="duty", who=JC, on=Duty)
 def duty_done(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     """It is done; a milestone says whether the placement still holds."""
-    return queries.with_notes(tx, usecases.duty_done(tx, duty, command))
+    return queries.whole_duties(tx, [usecases.duty_done(tx, duty, command)])[0]
 
 
 @api.command("/duties/<uuid:id>/postpone", loads=s.POSTPONE, dumps=s.DUTY_OUT, resource="duty", who=JC, on=Duty)
 def postpone(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     """Later, with the reason."""
-    return queries.with_notes(tx, usecases.postpone(tx, duty, command))
+    return queries.whole_duties(tx, [usecases.postpone(tx, duty, command)])[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobtrappen import tables
@@ -63,11 +63,14 @@ class Extension(Base):
     ends_on: Mapped[date | None]
 
 
+UNDONE = text("done_on IS NULL AND dropped_on IS NULL")
+
+
 class Duty(Base):
     """Something due on a day. Open while neither done nor dropped; "overdue" is a question asked for a date."""
 
     __tablename__ = "duty"
-    __table_args__ = (Index("ix_duty_due", "due_on", "id"),)
+    __table_args__ = (Index("ix_duty_due", "due_on", "id"), Index("ix_duty_open", "due_on", "id", "kind", postgresql_where=UNDONE, sqlite_where=UNDONE))
     KIND = "duty"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(index=True)
