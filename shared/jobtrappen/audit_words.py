@@ -41,7 +41,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "undo": ("fortrudt", "undone"), "void": ("annulleret", "voided"), "waitlist": ("på venteliste", "put on a waiting list"), "withdraw": ("trukket tilbage", "withdrawn"),
 }
 
-READS = {"find_case": ("Fandt sagen ud fra CPR-nummer", "Found the case by CPR number"), "people": ("Hentede personoplysninger til en anden del af systemet",
+READS = {"find_case": ("Fandt sagen ud fra CPR-nummer", "Found the case by CPR number"), "find_by_name": ("Fandt sagen ud fra navnet", "Found the case by name"),
+         "people": ("Hentede personoplysninger til en anden del af systemet",
                                                                                                    "Fetched personal data for another part of the system")}
 PURPOSES: dict[str, tuple[str, str]] = {
     "case_work": ("arbejde med sagen", "work on the case"), "access_report": ("indsigt til borgeren", "access for the citizen"),

@@ -21,7 +21,7 @@ from jobtrappen.limits import Limiter
 from jobtrappen.metrics import Measures
 from jobtrappen.postgres import patience_of
 from jobtrappen.privacy import Vault
-from jobtrappen.reseal import Sealed
+from jobtrappen.reseal import Hashed, Sealed
 from jobtrappen.rights import Rights
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Service:
     """Called as (tx, case_id, fields) when a fresh copy is stored, in the same transaction."""
     sealed: tuple[Sealed, ...] = ()
     """Every sealed column of its own tables, so that all can be sealed anew with another key."""
+    hashed: tuple[Hashed, ...] = ()
+    """What it finds sealed values by, so that a change of the look-up key renews it."""
     projections: tuple[Projection, ...] = ()
     site: Site | None = None
     """Its pages, beside those that the kit makes from its API."""

@@ -18,7 +18,7 @@ SERVICES = ("referral", "matching", "followup", "partners")
 KIT = ROOT / "shared" / "jobtrappen"
 
 WRITERS = {"usecases", "effects", "reactions"}
-HELPERS = {"followup.duties", "partners.notices"}
+HELPERS = {"followup.duties", "partners.notices", "referral.persons"}
 """What two of the writers share; nobody else may call them to write."""
 KIT_WRITERS = {"tx", "lifecycle", "idempotency", "audit", "auth", "people", "relay", "consumer", "inbox", "parking", "heartbeat", "migrate", "watch", "reseal", "limits",
                "rebuild", "republish", "restore", "dead"}

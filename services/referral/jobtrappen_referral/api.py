@@ -64,6 +64,15 @@ def find_case(tx: Tx, command: dict[str, Any]) -> Citizen:
     return queries.listed_cases(tx, [citizen])[0]
 
 
+@api.command("/cases/find-by-name", loads=s.FindByName(), dumps=s.FOUND_OUT, resource="case_search", who=JC_CW, limit="search")
+def find_by_name(tx: Tx, command: dict[str, Any]) -> dict[str, Any]:
+    """Find the unit's own cases by (the beginning of) a name; it never stands in a URL, and protected persons are not found by it."""
+    found = queries.by_name(tx, command["name"])
+    for one in found["items"]:
+        tx.audit("read.find_by_name", "case", one["id"], one["id"])
+    return found
+
+
 @api.command("/cases/<uuid:id>/person", loads=s.Person(), dumps=s.CASE_OUT, resource="case", who=JC_CW, on=Citizen, lifecycle=CASE)
 def change_person(tx: Tx, citizen: Citizen, command: dict[str, Any]) -> Citizen:
     """Correct or complete a person."""

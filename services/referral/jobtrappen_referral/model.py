@@ -36,6 +36,17 @@ class Citizen(Aggregate, Base):
     protected: Mapped[bool]
     language_school: Mapped[bool]
     household_id: Mapped[UUID | None] = mapped_column(ForeignKey("household.id"))
+    names_by: Mapped[str | None] = mapped_column(String(40))
+    """The look-up key that made this citizen's name tokens; empty until they are made."""
+
+
+class NameToken(Base):
+    """A keyed hash of a part of a citizen's name, or of its beginning: by these a name is found without being stored.
+    A protected person has none, and they go with the person."""
+
+    __tablename__ = "name_token"
+    token: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
 class Household(Base):

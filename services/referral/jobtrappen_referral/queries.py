@@ -10,13 +10,16 @@ from uuid import UUID
 from sqlalchemy import and_, false, func, or_, select
 
 from jobtrappen import tables
+from jobtrappen.errors import Invalid
 from jobtrappen.roles import CONSULTANT
 from jobtrappen.tx import Tx
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
-from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, Origin, Referral, Refusal
+from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, NameToken, Origin, Referral, Refusal
 
 PROTECTED = "beskyttet"
+MOST_NAMES, MOST_SHOWN = 2000, 50
+"""How many cases a name may fit before it is called too common, and how many of them a search shows."""
 T = tables.transition.c
 
 
@@ -49,6 +52,23 @@ def own_cases(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
     # No other lifecycle's subject has a case's id; named here, SQLite would read every case's transitions instead of these cases'.
     acted = select(T.subject_id).where(T.subject_id.in_(ids), T.unit == actor.unit)
     return {*tx.session.scalars(referred), *tx.session.scalars(acted)}
+
+
+def by_name(tx: Tx, text: str) -> dict[str, Any]:
+    """The acting unit's own cases whose person has every part of this name, or a part that begins so: {items, more}.
+
+    Others' cases and protected persons are not found at all: that a name finds something would tell of them already.
+    """
+    parts = sorted(part for part in persons.name_parts(text) if len(part) > 1)
+    if not parts:
+        raise Invalid("name", "is too short to search by; write three letters of a name or more")
+    query = select(Citizen.id).where(Citizen.protected.is_(False), *(Citizen.id.in_(
+        select(NameToken.case_id).where(NameToken.token.in_(tx.runtime.vault.name_tokens(part[:persons.LONGEST])))) for part in parts))
+    ids = list(tx.session.scalars(query.order_by(Citizen.id.desc()).limit(MOST_NAMES)))
+    own = sorted({id for n in range(0, len(ids), 500) for id in own_cases(tx, ids[n:n + 500])}, reverse=True)
+    citizens = tx.session.scalars(select(Citizen).where(Citizen.id.in_(own[:MOST_SHOWN]))).all()
+    found = [{"id": c.id, "case_id": c.id, "status": c.status, "track": c.track, "name": persons.name_of(persons.person(tx, c))} for c in citizens]
+    return {"items": sorted(found, key=lambda one: one["name"]), "more": len(own) > MOST_SHOWN or len(ids) == MOST_NAMES}
 
 
 def listed_row(tx: Tx, row: ListRow) -> ListRow:

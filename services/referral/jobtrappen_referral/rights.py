@@ -12,6 +12,7 @@ _profile = "case_id profile_version track"
 
 RIGHTS = Rights({
     "case": {CASEWORKER: ALL, CONSULTANT: _case_of_consultant, TEAM_LEAD: _case_of_consultant},
+    "case_search": dict.fromkeys((CASEWORKER, CONSULTANT, TEAM_LEAD), ALL),
     "referral": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL, ADMINISTRATOR: fields("case_id track source from_unit target_unit")},
     "intake": {CASEWORKER: _talk, CONSULTANT: _talk, TEAM_LEAD: _talk},
     "refusal": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},

@@ -195,6 +195,25 @@ class Find(Command):
     cpr = Text(max=11, pattern=CPR, required=True)
 
 
+class FindByName(Command):
+    name = Text(max=100, required=True)
+
+
+class FoundCase(Schema):
+    id = fields.UUID(required=True)
+    case_id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    track = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class Found(Schema):
+    """The unit's own cases that a name fits; `more` than are shown when it fits too many."""
+
+    items = fields.List(fields.Nested(FoundCase), required=True)
+    more = fields.Boolean(required=True)
+
+
 class OriginIn(Command):
     nationality = Text(max=4, pattern="^[A-Z]{2,4}$", required=True)
     family_origin = Text(max=4, pattern="^[A-Z]{2,4}$", required=True)
@@ -327,5 +346,5 @@ INTAKE_COMMANDS: dict[str, Schema] = {"move": Move(), "hold": HoldIntake(), "no_
 REFUSAL_COMMANDS: dict[str, Schema] = {"guide": Guide(), "refuse": Words(), "acknowledge": EMPTY}
 IDS, ORIGIN_OUT, WORK_QUERY = Ids(), OriginOut(), WorkQuery()
 CASE_OUT, REFERRAL_OUT, INTAKE_OUT, REFUSAL_OUT = CaseOut(), ReferralOut(), IntakeOut(), RefusalOut()
-ASSESSMENT_OUT, RETURN_OUT, ROW_OUT, LIST_OUT, PERSON_OUT = AssessmentOut(), ReturnOut(), RowOut(), ListOut(), PersonOut()
+ASSESSMENT_OUT, RETURN_OUT, ROW_OUT, LIST_OUT, PERSON_OUT, FOUND_OUT = AssessmentOut(), ReturnOut(), RowOut(), ListOut(), PersonOut(), Found()
 

@@ -12,7 +12,7 @@ from sqlalchemy.sql import Select
 
 from jobtrappen.roles import CW, JC
 from jobtrappen.tx import Tx
-from jobtrappen_referral import queries
+from jobtrappen_referral import persons, queries
 from jobtrappen_referral.model import Assessment, Citizen, Intake, ListRow, Referral, ReferralList, Refusal
 
 R = Referral
@@ -80,5 +80,4 @@ def _named(tx: Tx, rows: Any) -> list[dict[str, Any]]:
 
 def name_of(citizen: Citizen) -> str | None:
     """As a list may show it; nothing of a protected person or another unit's."""
-    person = citizen.person  # type: ignore[attr-defined]
-    return f"{person.get('given_name', '')} {person.get('family_name', '')}".strip() or None
+    return persons.name_of(citizen.person) or None  # type: ignore[attr-defined]

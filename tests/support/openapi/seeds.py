@@ -50,6 +50,7 @@ def referral(world: World) -> None:
     case = ok(cw.post("/cases", {"given_name": "Amina", "family_name": "Prøve", "cpr": cpr, "track": "adult", "benefit": "cash_benefit"})).id
     other = ok(cw.post("/cases", {"given_name": "Ali", "family_name": "Prøve", "track": "adult", "language_school": True})).id
     ok(cw.post("/cases/find", {"cpr": cpr}))
+    ok(cw.post("/cases/find-by-name", {"name": "amin"}))
     ok(cw.post(f"/cases/{case}/person", {"phone": "00112233", "languages": ["da", "tr"]}))
     ok(cw.post(f"/cases/{case}/circumstances", {"code_set": "readiness", "code": "job_ready"}))
     ok(cw.post(f"/cases/{case}/household", {"other_case_id": other, "relation": "spouse"}))
