@@ -88,7 +88,7 @@ class _Reader(HTMLParser):
             return
         if any(t == "a" for t, _ in self._open) and self.links:
             address, text = self.links[-1]
-            self.links[-1] = (address, f"{text}{data}".strip())
+            self.links[-1] = (address, f"{text}{data}")
         for _t, at in self._open:
             if at.get("id", "").endswith("-error") and "form-error-message" in at.get("class", ""):
                 self.errors[at["id"].removesuffix("-error").removeprefix("f-")] = self.errors.get(at["id"].removesuffix("-error").removeprefix("f-"), "") + data
@@ -112,7 +112,7 @@ class Shown:
     @property
     def links(self) -> list[tuple[str, str]]:
         """(address, text)."""
-        return [(address, re.sub(r"\s+", " ", text)) for address, text in self.reader.links]
+        return [(address, re.sub(r"\s+", " ", text).strip()) for address, text in self.reader.links]
 
     @property
     def errors(self) -> dict[str, str]:

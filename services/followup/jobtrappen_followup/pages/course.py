@@ -63,5 +63,6 @@ def duty_page(desk: Desk, duty: Mapping[str, Any]) -> Mapping[str, Any]:
     """Something that is due, or was."""
     is_open = not duty.get("done_on") and not duty.get("dropped_on")
     actions = [(landing(desk, duty), words._("Do it now")), *otherwise(desk, duty)] if is_open else []
-    return {"template": "duty.html", "facts": facts(desk, duty, "duty", (*NOT_SHOWN, "notes")), "course": desk.thing("course", duty["case_id"]),
+    return {"template": "duty.html", "facts": facts(desk, duty, "duty", (*NOT_SHOWN, "notes", "placement_id", "contact_id")),
+            "course": desk.thing("course", duty["case_id"]), "placement": desk.thing("placement", duty["placement_id"]) if duty.get("placement_id") else "",
             "actions": actions, "said": notes(duty)}

@@ -56,16 +56,12 @@ def contact(desk: Desk, _given: Given) -> Known:
     kind, with_whom = USUALLY.get(duty["kind"] if duty else "", ("call", "citizen"))
     known: Known = {
         "values": {"case_id": str(case), "kind": kind, "with": with_whom, "effective_date": desk.tx.today.isoformat()},
-        "hidden": ["case_id", "duty_id"], "kinds": {"next_action": "text"}, "choices": {}, "back": desk.thing("course", case),
-        "beside": {"who": who(course), "course": desk.thing("course", case), "duty": duty, "said": notes(duty) if duty else [],
-                   "planned": [one for one in due if one is not duty][:3]},
+        "hidden": ["case_id"], "kinds": {"next_action": "text"}, "choices": {}, "back": desk.thing("course", case),
     }
-    if id and duty is None:  # it was done meanwhile: this contact may stand beside it, or do another one
-        others = [(one["id"], f"{words.word('kind', one['kind'])}, {words.day(one['due_on'])}") for one in due if one["kind"] in CONTACTS]
-        known["hidden"].remove("duty_id")
-        known["values"]["duty_id"] = ""
-        known["choices"]["duty_id"] = [("", words._("Nothing more; what was asked for has been done")), *others]
     _which_placement(desk, case, duty, known)
+    _which_duty(desk, id, duty, due, known)
+    known["beside"] = {"who": who(course), "duty": duty, "said": notes(duty) if duty else [], "does_all": duty is None and not id,
+                       "planned": [one for one in due if one["due_on"] > desk.tx.today.isoformat() and one is not duty][:3]}
     return known
 
 
@@ -80,6 +76,20 @@ def _which_placement(desk: Desk, case: UUID, duty: Given | None, known: Known) -
         known["choices"]["placement_id"] = [(one["id"], words._("{step} since {day}", step=words.word("step", one["measure"]), day=words.day(one["started_on"]))) for one in running]
         return
     known["hidden"].append("placement_id")
+
+
+def _which_duty(desk: Desk, id: str, duty: Given | None, due: list[dict[str, Any]], known: Known) -> None:
+    """One contact today does all that the plan has asked for until today. Which of them is asked only where there is a choice."""
+    late = [one for one in due if one["kind"] in CONTACTS and one["due_on"] <= desk.tx.today.isoformat()]
+    named = [(one["id"], f"{words.word('kind', one['kind'])}, {words.day(one['due_on'])}") for one in (late if duty is None else [duty])]
+    if id and duty is None:  # it was done meanwhile: this contact may stand beside it, or do another one
+        known["choices"]["duty_id"] = [("", words._("None; what was asked for has been done")), *named]
+    elif duty is not None and duty in late and len([one for one in late if one.get("placement_id") in (None, duty.get("placement_id"))]) > 1:
+        known["choices"]["duty_id"] = [("", words._("All that was planned until that day")), *named]
+    else:
+        known["hidden"].append("duty_id")
+        return
+    known["values"]["duty_id"] = ""
 
 
 def new_duty(desk: Desk, _given: Given) -> Known:
