@@ -520,9 +520,9 @@ def test_a_caseworker_reads_where_a_citizen_stands_and_the_dates_but_no_more(wor
     placement = matching.placement(case)
     karen = world.followup(CASEWORKER)
     assert set(done(karen.get(f"/courses/{case}")).json) == {
-        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "track", "step", "step_since", "return_class", "planned_start", "name"}
+        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "track", "step", "step_since", "return_class", "planned_start", "name", "name_is"}
     assert set(done(karen.get(f"/placements/{placement}")).json) == {
-        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "measure", "starts_on", "ends_on", "started_on", "ended_on", "name"}
+        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "measure", "starts_on", "ends_on", "started_on", "ended_on", "name", "name_is"}
     refused(karen.get("/duties"), 403)
     refused(act(world, placement, "start", who=CASEWORKER), 403, action="start")
 

@@ -25,7 +25,7 @@ MATCH = (f"{THING} opening_id workplace_id employer_id measure citizen_yes_on em
 AGREEMENT = (f"{THING} match_id opening_id workplace_id employer_id measure starts_on ends_on weekly_hours prospect approver granted_on citizen_yes_on "
              "employer_yes_on case_number agreement_version started_on texts")
 PLACEMENT = (f"{THING} measure agreement_id workplace_id employer_id weekly_hours starts_on ends_on started_on ended_on how intensity "
-             "three_party_meeting_on employer_confirmed_on name")
+             "three_party_meeting_on employer_confirmed_on meeting_needed_from name name_is")
 REQUEST = (f"{THING} partner_id request_type agreement_id match_id intake_id wanted_on consent_on terms due_on valid_until expected_date decision decided_on "
            "delivered_on shows person text dialogue output")
 NOTICE = "id version status case_id partner_id kind about_id scheduled_on days_ahead created_on shows person"
@@ -50,9 +50,10 @@ FIELDS: dict[str, dict[str, str]] = {
         "access_report": "case_id service made_at entries",
     },
     "followup": {
-        "course": f"{THING} track step step_since planned_start return_class name next_action", "placement": PLACEMENT, "step": "step since until",
+        "course": f"{THING} track step step_since planned_start return_class name name_is next_action", "placement": PLACEMENT, "step": "step since until",
         "history": "action lifecycle from_state to_state effective_date recorded_at role unit",
-        "duty": "id version case_id placement_id kind planned_on due_on opened_on done_on dropped_on contact_id name notes",
+        "duty": "id version case_id placement_id kind planned_on due_on opened_on done_on dropped_on contact_id name name_is notes measure",
+        "due": "day week_ends overdue today this_week later",
         "contact": "id version case_id placement_id kind with held_on by summary", "report": REPORT, "access_report": "case_id service made_at entries",
     },
     "partners": {
@@ -88,8 +89,9 @@ SEES: dict[str, dict[str, dict[str, str]]] = {
         "history": dict.fromkeys(STAFF_OF_CASES, ALL), "access_report": {CW: ALL},
     },
     "followup": {
-        "course": {JC: ALL, TL: ALL, CW: f"{THING} track step step_since return_class planned_start name"},
-        "placement": {JC: ALL, TL: ALL, CW: f"{THING} measure starts_on ends_on started_on ended_on name"},
+        "course": {JC: ALL, TL: ALL, CW: f"{THING} track step step_since return_class planned_start name name_is"},
+        "placement": {JC: ALL, TL: ALL, CW: f"{THING} measure starts_on ends_on started_on ended_on name name_is"},
+        "due": {JC: ALL, TL: ALL},
         "step": dict.fromkeys(STAFF_OF_CASES, ALL), "history": dict.fromkeys(STAFF_OF_CASES, ALL), "duty": {JC: ALL, TL: ALL}, "contact": {JC: ALL, TL: ALL},
         "report": dict.fromkeys((CW, JC, TL, AD), ALL), "access_report": {CW: ALL},
     },
@@ -114,7 +116,7 @@ READS: dict[str, dict[str, str]] = {
                  "list_agreements": "agreement", "read_agreement": "agreement", "read_candidate": "candidate", "case_history": "history",
                  "access_report": "access_report"},
     "followup": {"list_courses": "course", "read_course": "course", "course_history": "history", "course_steps": "step", "list_placements": "placement",
-                 "read_placement": "placement", "list_contacts": "contact", "list_duties": "duty", "read_duty": "duty", "report": "report",
+                 "read_placement": "placement", "list_contacts": "contact", "list_duties": "duty", "count_duties": "due", "read_duty": "duty", "report": "report",
                  "access_report": "access_report"},
     "partners": {"list_partners": "partner", "read_partner": "partner", "without_cooperation": "reminder", "list_keys": "key", "read_key": "key",
                  "read_cooperation": "cooperation", "cooperation_versions": "cooperation", "list_requests": "partner_request",
@@ -137,7 +139,7 @@ COMPONENTS: dict[str, dict[str, tuple[str, ...]]] = {
     "matching": {"EmployerOut": ("employer",), "WorkplaceOut": ("workplace",), "ContactOut": ("contact",), "OpeningOut": ("opening",),
                  "CandidateOut": ("candidate",), "FeasibleOut": ("feasible",), "MatchOut": ("match",), "AgreementOut": ("agreement",),
                  "Transition": ("history",), "AccessReport": ("access_report",)},
-    "followup": {"CourseOut": ("course",), "PlacementOut": ("placement",), "StayOut": ("step",), "Transition": ("history",), "DutyOut": ("duty",),
+    "followup": {"CourseOut": ("course",), "PlacementOut": ("placement",), "StayOut": ("step",), "Transition": ("history",), "DutyOut": ("duty",), "DueOut": ("due",),
                  "ContactOut": ("contact",), "Report": ("report",), "AccessReport": ("access_report",)},
     "partners": {"PartnerOut": ("partner", "card"), "CooperationOut": ("cooperation",), "ReminderOut": ("reminder",), "KeyOut": ("key",),
                  "NewKeyOut": ("new_key",), "RequestOut": ("partner_request",), "NoticeOut": ("notice",), "AccessReport": ("access_report",)},
