@@ -41,6 +41,8 @@ def assessment_confirmed(tx: Tx, event: Event) -> None:
     candidate = _candidate(tx, event)
     candidate.ready, candidate.start_step, candidate.profile_version = True, event.data["start_step"], event.data["profile_version"]
     candidate.version += 1
+    if candidate.status == "active":  # how long she has waited for a place is counted from here
+        candidate.effective_date = max(candidate.effective_date, date.fromisoformat(event.day))
     people.want(tx, event.key, event.data["profile_version"])
 
 
