@@ -110,7 +110,7 @@ def test_in_the_kit_only_the_named_rooms_write() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_only_the_ways_in_see_flask(service: str) -> None:
-    seen = {name: lines for name, path in modules(folder_of(service)) if (lines := imports(path.read_text(), "flask"))}
+    seen = {name.split(".")[0]: lines for name, path in modules(folder_of(service)) if (lines := imports(path.read_text(), "flask"))}
     assert set(seen) <= {"api", "pages"}, seen
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -231,9 +232,15 @@ def _service(found: Asked, service: Service) -> None:
         found.code("did", [f"{lifecycle.name}.{step.action}" for step in lifecycle.steps], "model.py")
     for route in service.api.routes:
         _route(found, route, service)
-    module = import_module(f"jobtrappen_{service.name}.pages") if service.site is not None else None
-    reasons = getattr(module, "REASONS", {})
-    found.code("why", [one for some in reasons.values() for one in some], "pages.py")
+    for module in _page_modules(service.name) if service.site is not None else ():
+        found.code("why", [one for some in getattr(module, "REASONS", {}).values() for one in some], module.__name__)
+
+
+def _page_modules(service: str) -> Iterator[Any]:
+    pages = import_module(f"jobtrappen_{service}.pages")
+    yield pages
+    for one in pkgutil.iter_modules(getattr(pages, "__path__", ())):
+        yield import_module(f"{pages.__name__}.{one.name}")
 
 
 def _route(found: Asked, route: Route, service: Service) -> None:

@@ -110,9 +110,9 @@ def set_present_state(tx: Tx, returned: CaseReturn, command: dict[str, Any]) -> 
 
 
 @api.read("/returns/<uuid:id>", dumps=s.RETURN_OUT, resource="return", who=JC_CW, on=CaseReturn, audits=True)
-def read_return(_tx: Tx, returned: CaseReturn, _arguments: dict[str, Any]) -> CaseReturn:
-    """A return."""
-    return returned
+def read_return(tx: Tx, returned: CaseReturn, _arguments: dict[str, Any]) -> CaseReturn:
+    """A return with what was written about it."""
+    return queries.with_documentation(tx, returned)
 
 
 @api.command("/referrals", loads=s.Draft(), dumps=s.REFERRAL_OUT, resource="referral", who=JC_CW, status=201, lifecycle=REFERRAL, step=REFERRAL.by_action["draft"])
@@ -128,9 +128,9 @@ def list_referrals(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.read("/referrals/<uuid:id>", dumps=s.REFERRAL_OUT, resource="referral", who=JC_CW | ADMIN, on=Referral, audits=True, lifecycle=REFERRAL)
-def read_referral(_tx: Tx, referral: Referral, _arguments: dict[str, Any]) -> Referral:
-    """A referral with what may be done now."""
-    return referral
+def read_referral(tx: Tx, referral: Referral, _arguments: dict[str, Any]) -> Referral:
+    """A referral with what was asked and answered, and what may be done now."""
+    return queries.with_dialogue(tx, referral)
 
 
 @api.command("/referrals/<uuid:id>/second_void", loads=EMPTY, dumps=s.REFERRAL_OUT, resource="referral", who=ADMIN | {TEAM_LEAD}, on=Referral, lifecycle=REFERRAL)
@@ -148,7 +148,7 @@ def book_intake(tx: Tx, command: dict[str, Any]) -> Intake:
 @api.read("/intakes/<uuid:id>", dumps=s.INTAKE_OUT, resource="intake", who=JC_CW, on=Intake, audits=True, lifecycle=INTAKE)
 def read_intake(tx: Tx, intake: Intake, _arguments: dict[str, Any]) -> Intake:
     """An intake talk with its minutes."""
-    return queries.with_minutes(tx, intake)
+    return queries.with_dialogue(tx, queries.with_minutes(tx, intake))
 
 
 @api.command("/refusals", loads=s.Offer(), dumps=s.REFUSAL_OUT, resource="refusal", who=JC, status=201, lifecycle=REFUSAL, step=REFUSAL.by_action["offer"])
@@ -158,9 +158,9 @@ def offer(tx: Tx, command: dict[str, Any]) -> Refusal:
 
 
 @api.read("/refusals/<uuid:id>", dumps=s.REFUSAL_OUT, resource="refusal", who=JC_CW, on=Refusal, audits=True, lifecycle=REFUSAL)
-def read_refusal(_tx: Tx, refusal: Refusal, _arguments: dict[str, Any]) -> Refusal:
-    """A refusal's facts."""
-    return refusal
+def read_refusal(tx: Tx, refusal: Refusal, _arguments: dict[str, Any]) -> Refusal:
+    """A refusal's facts: what was offered, and the citizen's own words."""
+    return queries.with_dialogue(tx, refusal)
 
 
 @api.command("/assessments", loads=s.Assess(), dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC, status=201)
@@ -170,9 +170,9 @@ def assess(tx: Tx, command: dict[str, Any]) -> Assessment:
 
 
 @api.read("/assessments/<uuid:id>", dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC_CW, on=Assessment, audits=True)
-def read_assessment(_tx: Tx, assessment: Assessment, _arguments: dict[str, Any]) -> Assessment:
-    """An assessment with the proposal's reasons."""
-    return assessment
+def read_assessment(tx: Tx, assessment: Assessment, _arguments: dict[str, Any]) -> Assessment:
+    """An assessment with the proposal's reasons, and why somebody chose another step."""
+    return queries.with_limits(tx, assessment)
 
 
 @api.command("/assessments/<uuid:id>/confirm", loads=s.Confirm(), dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC, on=Assessment)
@@ -188,16 +188,15 @@ def upload_list(tx: Tx, command: dict[str, Any]) -> ReferralList:
 
 
 @api.read("/referral-lists/<uuid:id>", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, on=ReferralList)
-def read_list(_tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> ReferralList:
+def read_list(tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> ReferralList:
     """A list with its report of rejected rows."""
-    return made
+    return queries.with_counts(tx, [made])[0]
 
 
-@api.read("/referral-lists/<uuid:id>/rows", dumps=s.ROW_OUT, resource="referral_list", who=JC_CW, on=ReferralList, many=True, audits=True)
-def list_rows(tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> dict[str, Any]:
+@api.read("/referral-lists/<uuid:id>/rows", dumps=s.ROW_OUT, resource="referral_list", who=JC_CW, on=ReferralList, many=True, audits=True, query=s.ROWS_QUERY)
+def list_rows(tx: Tx, made: ReferralList, arguments: dict[str, Any]) -> dict[str, Any]:
     """The rows of a list and what was decided of each."""
-    rows = sorted(tx.all(ListRow, list_id=made.id), key=lambda r: r.number)
-    return {"items": [queries.listed_row(tx, row) for row in rows]}
+    return queries.rows_of_list(tx, made, arguments)
 
 
 @api.command("/list-rows/<uuid:id>/screen", loads=s.Screen(), dumps=s.ROW_OUT, resource="referral_list", who=CW, on=ListRow)
@@ -209,7 +208,8 @@ def screen(tx: Tx, row: ListRow, command: dict[str, Any]) -> ListRow:
 @api.read("/referral-lists", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, query=PAGING, many=True)
 def list_lists(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """Uploaded lists, oldest first."""
-    return page(tx, ReferralList, arguments)
+    found = page(tx, ReferralList, arguments)
+    return {**found, "items": queries.with_counts(tx, found["items"])}
 
 
 @api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True)

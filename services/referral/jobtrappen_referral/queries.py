@@ -15,7 +15,7 @@ from jobtrappen.roles import CONSULTANT
 from jobtrappen.tx import Tx
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
-from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, NameToken, Origin, Referral, Refusal
+from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, NameToken, Origin, Referral, ReferralList, Refusal
 
 PROTECTED = "beskyttet"
 MOST_NAMES, MOST_SHOWN = 2000, 50
@@ -52,6 +52,11 @@ def own_cases(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
     # No other lifecycle's subject has a case's id; named here, SQLite would read every case's transitions instead of these cases'.
     acted = select(T.subject_id).where(T.subject_id.in_(ids), T.unit == actor.unit)
     return {*tx.session.scalars(referred), *tx.session.scalars(acted)}
+
+
+def units(tx: Tx) -> list[str]:
+    """The units that referrals have come from or gone to."""
+    return sorted(unit for unit in {*tx.session.scalars(select(Referral.from_unit).distinct()), *tx.session.scalars(select(Referral.target_unit).distinct())} if unit)
 
 
 def by_name(tx: Tx, text: str) -> dict[str, Any]:
@@ -92,6 +97,49 @@ def case_history(tx: Tx, case_id: UUID) -> list[Any]:
     """Every transition of a case, without those of referrals that are hidden from who asks."""
     hidden = set(tx.session.scalars(select(Referral.id).where(Referral.case_id == case_id, not_hers(tx))))
     return [row for row in history(tx, case_id) if row.subject_id not in hidden]
+
+
+def rows_of_list(tx: Tx, made: ReferralList, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A list's rows in its own order: {items, next, total}."""
+    query = select(ListRow).where(ListRow.list_id == made.id)
+    total = tx.session.scalar(select(func.count()).select_from(query.subquery()))
+    if arguments.get("after"):
+        query = query.where(ListRow.number > arguments["after"])
+    rows = list(tx.session.scalars(query.order_by(ListRow.number).limit(arguments["limit"])))
+    return {"items": [listed_row(tx, row) for row in rows], "total": total, "next": str(rows[-1].number) if len(rows) == arguments["limit"] else None}
+
+
+def with_counts(tx: Tx, lists: list[ReferralList]) -> list[ReferralList]:
+    """Each list with the number of its rows and of those that nobody has decided on."""
+    counted = select(ListRow.list_id, func.count().label("rows"), func.count().filter(ListRow.decision.is_(None)).label("undecided")).group_by(ListRow.list_id)
+    known = {row.list_id: row for row in tx.session.execute(counted.where(ListRow.list_id.in_([made.id for made in lists])))} if lists else {}
+    for made in lists:
+        made.rows, made.undecided = (known[made.id].rows, known[made.id].undecided) if made.id in known else (0, 0)  # type: ignore[attr-defined]
+    return lists
+
+
+def with_dialogue(tx: Tx, thing: Any) -> Any:
+    """A thing with what was written at its steps: the question and its answer, a reason, a citizen's words; oldest first."""
+    rows = tx.session.execute(select(tables.transition).where(T.subject_id == thing.id, T.sealed.is_not(None)).order_by(T.id))
+    thing.dialogue = [{"action": row.action, "on": row.effective_date.isoformat(), "role": row.role, "unit": row.unit,
+                       **said} for row in rows if (said := _words(tx, row.sealed))]
+    return thing
+
+
+def _words(tx: Tx, sealed: str) -> dict[str, Any]:
+    return {name: value for name, value in tx.runtime.vault.open_document(sealed, "transition").items() if name != "case_id"}
+
+
+def with_limits(tx: Tx, assessment: Assessment) -> Assessment:
+    known = tx.runtime.vault.open_document(assessment.limits_sealed, "assessment") if assessment.limits_sealed else {}
+    assessment.limits, assessment.reason = known.get("limits", []), known.get("reason")  # type: ignore[attr-defined]
+    return assessment
+
+
+def with_documentation(tx: Tx, returned: CaseReturn) -> CaseReturn:
+    known = tx.runtime.vault.open_document(returned.documentation_sealed, "return") if returned.documentation_sealed else {}
+    returned.documentation = known.get("text") or None  # type: ignore[attr-defined]
+    return returned
 
 
 def with_minutes(tx: Tx, intake: Intake) -> Intake:

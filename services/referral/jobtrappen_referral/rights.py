@@ -6,8 +6,8 @@ from jobtrappen.rights import ALL, Rights, fields
 from jobtrappen.roles import ADMINISTRATOR, CASEWORKER, CONSULTANT, COORDINATOR, TEAM_LEAD
 
 _case_of_consultant = fields("case_id kind track profile_version start_step protected language_school household_id has_cpr person circumstances")
-_talk = fields("case_id scheduled_at place form participants attended activation days_ahead minutes")
-_return = frozenset(["id", "case_id", "version", "reason", "present_state", "effective_date"])
+_talk = fields("case_id scheduled_at place form participants attended activation days_ahead minutes dialogue")
+_return = frozenset(["id", "case_id", "version", "reason", "present_state", "effective_date", "documentation"])
 _profile = "case_id profile_version track"
 
 RIGHTS = Rights({

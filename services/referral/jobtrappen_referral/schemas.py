@@ -230,6 +230,14 @@ class WorkQuery(Loads):
     limit = Whole(1, 200, load_default=50)
 
 
+class RowsQuery(Loads):
+    after = Whole(1, 10_000, metadata={"description": "The `next` of the page before: a line of the list."})
+    limit = Whole(1, 2000, load_default=2000)
+
+
+SAID = "What was written at each step (question, answer, reason, the citizen's words), oldest first; only where one is read singly."
+
+
 class CaseOut(Thing):
     kind = fields.String()
     track = fields.String()
@@ -258,6 +266,7 @@ class ReferralOut(Thing):
     loop_closed_on = fields.Date(allow_none=True)
     predecessor_id = fields.UUID(allow_none=True)
     successor_id = fields.UUID(allow_none=True)
+    dialogue = fields.List(fields.Dict(), metadata={"description": SAID})
 
 
 class IntakeOut(Thing):
@@ -269,11 +278,13 @@ class IntakeOut(Thing):
     activation = fields.Boolean()
     days_ahead = fields.Integer()
     minutes = fields.Dict()
+    dialogue = fields.List(fields.Dict(), metadata={"description": SAID})
 
 
 class RefusalOut(Thing):
     offered_by = fields.String()
     guided_on = fields.Date(allow_none=True)
+    dialogue = fields.List(fields.Dict(), metadata={"description": SAID})
 
 
 class AssessmentOut(Thing):
@@ -284,6 +295,8 @@ class AssessmentOut(Thing):
     proposed_step = fields.String()
     reasons = fields.List(fields.String())
     start_step = fields.String(allow_none=True)
+    limits = fields.List(fields.String())
+    reason = fields.String(allow_none=True, metadata={"description": "Why another step than the proposed one was confirmed."})
 
 
 class ReturnOut(Schema):
@@ -293,6 +306,7 @@ class ReturnOut(Schema):
     reason = fields.String()
     present_state = fields.String()
     effective_date = fields.Date()
+    documentation = fields.String(allow_none=True)
 
 
 class OriginOut(Schema):
@@ -317,6 +331,8 @@ class ListOut(Schema):
     unit = fields.String()
     uploaded_on = fields.Date()
     rejected = fields.List(fields.Dict())
+    rows = fields.Integer()
+    undecided = fields.Integer(metadata={"description": "Rows that nobody has decided on yet."})
 
 
 class PersonOut(Schema):
@@ -344,7 +360,7 @@ REFERRAL_COMMANDS: dict[str, Schema] = {
 }
 INTAKE_COMMANDS: dict[str, Schema] = {"move": Move(), "hold": HoldIntake(), "no_show": NoShow(), "cancel": CancelIntake(), "confirm_minutes": EMPTY, "dissent": Words()}
 REFUSAL_COMMANDS: dict[str, Schema] = {"guide": Guide(), "refuse": Words(), "acknowledge": EMPTY}
-IDS, ORIGIN_OUT, WORK_QUERY = Ids(), OriginOut(), WorkQuery()
+IDS, ORIGIN_OUT, WORK_QUERY, ROWS_QUERY = Ids(), OriginOut(), WorkQuery(), RowsQuery()
 CASE_OUT, REFERRAL_OUT, INTAKE_OUT, REFUSAL_OUT = CaseOut(), ReferralOut(), IntakeOut(), RefusalOut()
 ASSESSMENT_OUT, RETURN_OUT, ROW_OUT, LIST_OUT, PERSON_OUT, FOUND_OUT = AssessmentOut(), ReturnOut(), RowOut(), ListOut(), PersonOut(), Found()
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, and_, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import Date, Uuid, and_, cast, exists, func, literal, null, or_, select, type_coerce, union_all
 from sqlalchemy.sql import Select
 
 from jobtrappen.roles import CW, JC
@@ -22,13 +22,13 @@ CLOSED = ("completed", "ended_early", "declined", "expired", "rerouted")
 
 def _row(why: str, resource: str, model: Any, due: Any, case: Any = None) -> Select[Any]:
     return select(literal(why).label("why"), literal(resource).label("resource"), model.id.label("id"), (model.case_id if case is None else case).label("case_id"),
-                  cast(due, Date).label("due_on"))
+                  type_coerce(due, Date).label("due_on"))  # a CAST would make SQLite count with the year
 
 
 def _caseworker(tx: Tx) -> list[Select[Any]]:
     mine = R.from_unit == tx.actor.unit
     rows = select(literal("screen_row").label("why"), literal("referral_list").label("resource"), ReferralList.id.label("id"),
-                  literal(None).label("case_id"), ReferralList.uploaded_on.label("due_on"))
+                  cast(null(), Uuid).label("case_id"), ReferralList.uploaded_on.label("due_on"))
     return [
         _row("send_referral", "referral", R, R.effective_date).where(mine, R.status == "draft"),
         _row("answer_question", "referral", R, R.effective_date).where(mine, R.status == "needs_info"),
@@ -45,11 +45,11 @@ def _consultant(tx: Tx) -> list[Select[Any]]:
     booked = exists().where(R.case_id == Intake.case_id, mine)
     return [
         _row("answer_referral", "referral", R, R.effective_date).where(mine, R.status == "sent"),
-        _row("take_from_waiting_list", "referral", R, R.expected_date).where(mine, R.status == "waitlisted"),
-        _row("start_referral", "referral", R, R.planned_start).where(mine, hers, R.status == "accepted"),
-        _row("resume_referral", "referral", R, R.resume_date).where(mine, hers, R.status == "on_hold"),
+        _row("take_from_waiting_list", "referral", R, func.coalesce(R.expected_date, R.effective_date)).where(mine, R.status == "waitlisted"),
+        _row("start_referral", "referral", R, func.coalesce(R.planned_start, R.effective_date)).where(mine, hers, R.status == "accepted"),
+        _row("resume_referral", "referral", R, func.coalesce(R.resume_date, R.effective_date)).where(mine, hers, R.status == "on_hold"),
         _row("hold_talk", "intake", Intake, func.date(Intake.scheduled_at)).where(Intake.status == "booked", booked),
-        _row("assess", "referral", R, R.planned_start).where(mine, hers, R.status == "started", ~assessed, exists().where(Citizen.id == R.case_id, Citizen.start_step.is_(None))),
+        _row("assess", "referral", R, func.coalesce(R.planned_start, R.effective_date)).where(mine, hers, R.status == "started", ~assessed, exists().where(Citizen.id == R.case_id, Citizen.start_step.is_(None))),
         _row("confirm_assessment", "assessment", Assessment, Assessment.effective_date).where(
             Assessment.status == "proposed", exists().where(R.case_id == Assessment.case_id, mine)),
     ]
