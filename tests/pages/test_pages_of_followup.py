@@ -249,7 +249,7 @@ def test_a_contact_is_written_down_in_at_most_eight_steps_and_leads_back_to_my_w
     typed = {"with": "citizen", "summary": "Kom til tiden; glad for kollegerne", "next_action": "Ring om cyklen", "next_due": str(TODAY + timedelta(days=3))}
     steps += len(typed) + 1
     home = mehmet.send(form, **typed)
-    assert steps <= 8 and home.status == 200 and "Min dag" in home.text and "Gemt" in home.text
+    assert steps <= 8 and home.status == 200 and "Mine opgaver" in home.text and "Gemt" in home.text
     assert "Ring om cyklen" in [note["text"] for d in duties(world, case, open="true", kind="next_action") for note in d["notes"]]
     assert [d for d in duties(world, case, open="true") if d["kind"] in ("first_contact", "first_day_call", "contact") and d["due_on"] <= str(TODAY)] == []
     course = mehmet.get(f"/courses/{case}")
