@@ -65,8 +65,8 @@ def controls(schema: Schema, *, of: str = "", required: Sequence[str] = (), valu
 
 
 def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any], choices: Mapping[str, Sequence[tuple[str, str]]], must: bool) -> Control:
-    given = values.get(name)
-    made = Control(name, "text", words.label(name, of), words.hint(name, of), must or f.required, "" if given is None else given)
+    given, called = values.get(name), name.rpartition(".")[2]
+    made = Control(name, "text", words.label(called, of), words.hint(called, of), must or f.required, "" if given is None else given)
     if name in choices:
         made.choices = list(choices[name])
         made.kind = "checks" if isinstance(f, fields.List) else "radios" if len(made.choices) <= FEW else "select"
@@ -75,8 +75,6 @@ def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any]
     elif isinstance(f, fields.Nested):
         made.kind, inner = "group", given if isinstance(given, Mapping) else {}
         made.inner = [_control(f"{name}.{k}", g, of, {f"{name}.{k}": inner.get(k)}, choices, False) for k, g in f.schema.load_fields.items()]
-        for one in made.inner:
-            one.label, one.hint = words.label(one.name.rpartition(".")[2], of), words.hint(one.name.rpartition(".")[2], of)
     elif isinstance(f, Day):
         made.kind = "day"
     elif isinstance(f, Moment):
@@ -89,7 +87,7 @@ def _control(name: str, f: fields.Field[Any], of: str, values: Mapping[str, Any]
     elif isinstance(f, Uuid):
         made.kind = "text"
     elif (codes := _codes(f)) is not None:
-        made.choices = [(code, words.word(name.rpartition(".")[2], code)) for code in codes]
+        made.choices = [(code, words.word(called, code)) for code in codes]
         made.kind = "radios" if len(codes) <= FEW else "select"
     elif isinstance(f, Text):
         made.limit = _longest(f)

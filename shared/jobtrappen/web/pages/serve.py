@@ -114,7 +114,8 @@ def _view(page: Page, runtime: Runtime, site: Site, routes: dict[str, Route]) ->
 
 def error_page(status: int, slug: str, title: str, detail: str, extra: dict[str, Any]) -> Response:
     """Every error, for a person: what happened, and what to do."""
-    body = render_template("error.html", status=status, title=words.sentence(title), detail=words.sentence(detail), slug=slug, extra=extra,
+    said = [words.sentence(one["detail"]) for one in extra.get("errors", ())] or [words.sentence(detail)]
+    body = render_template("error.html", status=status, title=words.sentence(title), detail=" ".join(said), slug=slug, extra=extra,
                            request_id=g.get("request_id", ""))
     return Response(body, status, content_type="text/html; charset=utf-8")
 
