@@ -64,9 +64,9 @@ def case_page(desk: Desk, id: UUID) -> str:
     """A candidate: what is going on for her, which openings fit, what was done."""
     candidate = desk.read("read_candidate", case_id=id)
     things = [{**t, "to": desk.thing(t["resource"], t["id"])} for t in desk.read("list_case_things", case_id=id)["items"]]
-    asked = desk.query("measure", "all")
+    asked = desk.query("measure", "all", "more")
     measure = asked.get("measure") if asked.get("measure") in MEASURES else candidate.get("start_step")
-    fit = fitting(desk, candidate, measure, bool(asked.get("all")))
+    fit = fitting(desk, candidate, measure, "all" in asked, "more" in asked)
     begin = [(desk.form_of("draft_agreement", case_id=id), word("do", "draft_agreement"))] if desk.may("draft_agreement") and candidate["status"] == "active" else []
     profile = {n: v for n, v in candidate.get("profile", {}).items() if n not in NAMES[:2]}
     about = [*facts(desk, profile, "candidate"), *plain.some(desk, candidate, "candidate", "start_step", "track")]
@@ -76,15 +76,16 @@ def case_page(desk: Desk, id: UUID) -> str:
                      history=list(reversed(desk.read("case_history", case_id=id)["items"])))
 
 
-def fitting(desk: Desk, candidate: Mapping[str, Any], measure: str | None, everything: bool) -> dict[str, Any] | None:
-    """Openings for her step; None while there is no step to look for."""
+def fitting(desk: Desk, candidate: Mapping[str, Any], measure: str | None, everything: bool, more: bool) -> dict[str, Any] | None:
+    """Openings for her step, the first few unless more are asked for; None while there is no step to look for."""
     if not measure:
         return None
-    found = desk.read("feasible_openings", {"case_id": candidate["case_id"], "measure": measure, "all": everything, "limit": 200 if everything else FIT})
+    found = desk.read("feasible_openings", {"case_id": candidate["case_id"], "measure": measure, "all": everything, "limit": 200 if everything or more else FIT})
     for one in found["items"]:
         one["to"] = desk.thing("opening", one["opening_id"])
         one["propose"] = desk.form_of("propose_match", case_id=candidate["case_id"], opening_id=one["opening_id"], measure=measure) if desk.may("propose_match") else ""
-    return dict(found)
+    more_at = url_for("thing.case", id=candidate["case_id"], measure=measure, more=1, _anchor="fit")
+    return {**found, "more": more_at if found["total"] > len(found["items"]) and not more else ""}
 
 
 site.pages.append(Page("/cases/<uuid:id>", "thing.case", case_page, JC_CW))

@@ -139,6 +139,7 @@ def _place(after: str) -> tuple[date, UUID]:
 def _named(tx: Tx, known: dict[str, Reason], lines: list[tuple[date, Any]]) -> list[dict[str, Any]]:
     """Lines as they are called: the citizen, where the reader may know her name, and the workplace."""
     called = queries.names(tx, {row.case_id for _due, row in lines})
-    places = dict(tx.session.execute(select(Workplace.id, Workplace.name).where(Workplace.id.in_({row.place for _due, row in lines if row.place}))).tuples().all())
+    wanted = {row.place for _due, row in lines if row.place}
+    places = {id: name for id, name in tx.session.execute(select(Workplace.id, Workplace.name).where(Workplace.id.in_(wanted)))}
     return [{"why": row.why, "resource": known[row.why].resource, "id": row.id, "case_id": row.case_id, "due_on": due,
              "name": ", ".join(filter(None, (called.get(row.case_id), places.get(row.place)))) or None} for due, row in lines]
