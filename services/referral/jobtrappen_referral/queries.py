@@ -23,12 +23,12 @@ MOST_NAMES, MOST_SHOWN = 2000, 50
 T = tables.transition.c
 
 
-def whole_case(tx: Tx, citizen: Citizen) -> Citizen:
-    """The case with its person and circumstances opened, for the answer's schema."""
+def whole_case(tx: Tx, citizen: Citizen, known: list[Circumstance] | None = None) -> Citizen:
+    """The case with its person and circumstances (`known`, where they were asked for already) opened, for the answer's schema."""
     citizen.person = {k: v for k, v in persons.person(tx, citizen).items() if k in persons.PERSONAL}  # type: ignore[attr-defined]
-    citizen.circumstances = [  # type: ignore[attr-defined]
-        {"code_set": c.code_set, "code": c.code, "valid_from": c.valid_from.isoformat()}
-        for c in sorted(tx.all(Circumstance, case_id=citizen.id), key=lambda c: (c.code_set, c.valid_from, c.recorded_at))]
+    found = tx.all(Circumstance, case_id=citizen.id) if known is None else known
+    citizen.circumstances = [{"code_set": c.code_set, "code": c.code, "valid_from": c.valid_from.isoformat()}  # type: ignore[attr-defined]
+                             for c in sorted(found, key=lambda c: (c.code_set, c.valid_from, c.recorded_at))]
     return citizen
 
 
@@ -36,11 +36,15 @@ def listed_cases(tx: Tx, citizens: list[Citizen]) -> list[Citizen]:
     """Cases as a list or a search shows them: of a protected person neither name nor address; of those that are none of the
     acting unit's no person at all, until they are read singly with a purpose."""
     own = own_cases(tx, [c.id for c in citizens])
+    circumstances: dict[UUID, list[Circumstance]] = {id: [] for id in own}
+    for one in tx.session.scalars(select(Circumstance).where(Circumstance.case_id.in_(own))) if own else ():
+        circumstances[one.case_id].append(one)
     for citizen in citizens:
-        whole_case(tx, citizen)
         if citizen.id not in own:
             citizen.person, citizen.circumstances = {}, []  # type: ignore[attr-defined]
-        elif citizen.protected:
+            continue
+        whole_case(tx, citizen, circumstances[citizen.id])
+        if citizen.protected:
             citizen.person = {"given_name": PROTECTED}  # type: ignore[attr-defined]
     return citizens
 

@@ -16,6 +16,8 @@ from jobtrappen_referral.model import Referral
 OVER = ("completed", "ended_early", "declined", "withdrawn", "expired", "rerouted", "voided")
 RARE = ("referral_undo", "referral_void", "second_void")
 """Offered last: they take something back."""
+CODED = ("by", "reason_code", "policy")
+"""What is a code among the words of a step."""
 Link = tuple[str, str]
 
 
@@ -23,7 +25,7 @@ def case_page(desk: Desk, case: dict[str, Any]) -> Mapping[str, Any]:
     """A case: who, where she stands, what was done, and what may be done now."""
     id = UUID(case["id"])
     things = desk.read("list_case_things", case_id=id)["items"]
-    latest = next((one for one in things if one["resource"] == "referral"), None)
+    latest = max((one for one in things if one["resource"] == "referral"), key=lambda one: (one["status"] not in OVER, one["id"]), default=None)
     referral = desk.read("read_referral", id=UUID(latest["id"])) if latest else None
     following = next_step(desk, case, referral, things)
     begin = [(desk.form_of(name, case_id=case["id"]), words.word("do", name)) for name in ("book_intake", "assess", "offer") if desk.may(name)]
@@ -71,7 +73,7 @@ def _caseworkers(_desk: Desk, case: Mapping[str, Any], referral: Mapping[str, An
             return f"referral_{action}", {"id": referral["id"]}
     if "acknowledge_outcome" in allowed and not referral.get("loop_closed_on") and referral["status"] != "withdrawn":
         return "referral_acknowledge_outcome", {"id": referral["id"]}
-    return new if referral["status"] in OVER or case["status"] == "returned" else NOTHING
+    return new if referral["status"] in OVER else NOTHING
 
 
 def _consultants(desk: Desk, case: Mapping[str, Any], referral: Mapping[str, Any] | None, things: Sequence[Mapping[str, Any]]) -> Step:
@@ -155,7 +157,7 @@ def _thing(desk: Desk, document: Mapping[str, Any], of: str, hidden: Sequence[st
 def said(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was written at each step, as (label, text) pairs."""
     frame = ("action", "on", "role", "unit")
-    return [{**{n: one.get(n) for n in frame}, "lines": [(words.label(name), words.word(name, value) if name in ("by", "reason_code") else value)
+    return [{**{n: one.get(n) for n in frame}, "lines": [(words.label(name), words.word(name, value) if name in CODED else value)
                                                          for name, value in one.items() if name not in frame]} for one in document.get("dialogue", [])]
 
 
