@@ -58,9 +58,10 @@ COPY = {"referral": {"person": (typed.SM, typed.SF, typed.SP)}}
 
 def secrets(service: str) -> dict[str, dict[str, tuple[str, ...]]]:
     """What was planted, and who may read it where; a CPR number nobody, anywhere."""
-    name = {"referral": {"case": CASES, "person": (typed.SM, typed.SF, typed.SP)}, "matching": {"candidate": JCS},
+    name = {"referral": {"case": CASES, "person": (typed.SM, typed.SF, typed.SP)}, "matching": {"candidate": JCS, "work": JCS},
             "followup": {"course": CASES, "placement": CASES, "duty": JCS}, "partners": {}}[service]
-    first = {"partners": {"partner_request": (*CASES, "coordinator", "partner"), "notice": (*CASES, "coordinator", "partner")}}.get(service, name)
+    first = {"partners": {"partner_request": (*CASES, "coordinator", "partner"), "notice": (*CASES, "coordinator", "partner"),
+                          "case": (*CASES, "coordinator"), "work": (*CASES, "coordinator", "partner")}}.get(service, name)
     phone = {"referral": {"case": CASES, "person": (typed.SM, typed.SF)}, "matching": {"candidate": JCS}}.get(service, {})
     home = {"referral": {"case": CASES}}.get(service, {})
     alone = {"referral": {"case": CASES, "case:list_cases": (), "person": (typed.SM, typed.SF, typed.SP)}}.get(service, {})
@@ -192,7 +193,7 @@ def test_what_the_matrix_grants_is_really_shown(walk: Walk) -> None:
         for persona in PERSONAS:
             if persona != "nobody" and typed.may_ask(walk.service, operation, role_of(persona)):
                 path, query = walk.paths(persona if persona == "partner" and walk.own_key else "team lead")[operation]
-                answer = walk.get(persona, path, **query, **({"limit": "200"} if operation.startswith("list_") and resource not in ("history", "list_row", "contact") else {}))
+                answer = walk.get(persona, path, **query, **({"limit": "200"} if operation.startswith("list_") and resource not in ("history", "list_row", "contact", "case_thing") else {}))
                 assert answer.status in (200, 404)
     for resource, roles in typed.SEES[walk.service].items():
         if resource not in typed.READS[walk.service].values():
@@ -357,7 +358,7 @@ def test_nobody_searches_by_a_field_that_she_does_not_see(walk: Walk) -> None:
 
 
 VALUES = {"status": "open", "cvr": "99000004", "p_number": "0000000001", "responsible": "mehmet", "source": "outreach", "measure": "internship", "step": "internship",
-          "kind": "next_action"}
+          "kind": "next_action", "why": "send_request"}
 
 
 def searched(service: str, operation: str) -> set[str]:

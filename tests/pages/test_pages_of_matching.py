@@ -16,7 +16,6 @@ from jobtrappen.db import writing
 from jobtrappen.web.pages import words
 from jobtrappen_matching.model import Candidate
 from tests.pages.browser import Browser, Page
-from tests.support import wording
 from tests.support.stages_matching import (
     DAY,
     YES,
@@ -491,27 +490,25 @@ def test_every_link_of_every_page_leads_somewhere(world: World, people: dict[str
              f"/agreements/{agreement}", "/matches", "/agreements", "/workplaces"]
     for name in (CONSULTANT, CASEWORKER, COORDINATOR):
         pages = [page for path in begin if (page := people[name].get(path)).status == 200]
-        mine = {a for page in pages for a, _t in page.links if a.startswith("/") and (a.startswith("/static") is False) and any(id in a for id in (case, match, agreement, opening, place["employer_id"], place["workplace_id"]))}
-        assert mine
-        for address in mine:
+        ours = (case, match, agreement, opening, place["employer_id"], place["workplace_id"])
+        kinds = {re.sub(r"[0-9a-f-]{36}", "…", a): a for page in pages for a, _t in page.links if any(id in a for id in ours)}
+        assert kinds
+        for address in kinds.values():
             assert people[name].get(address).status in (200, 303), (name, address)
 
 
-def test_every_word_is_there_in_danish_and_english(world: World, people: dict[str, Browser]) -> None:
-    assert {kind: some for kind, some in wording.lacking("matching").items() if some} == {}
+def test_no_page_shows_a_code_without_words_in_danish_or_english(world: World, mehmet: Browser) -> None:
     case, opening = ready(world, readiness="job_ready", benefit="cash_benefit", target_group="cash_benefit_recipient"), an_opening(world, until="2027-05-01", tasks="Bage")
     match, place = a_match(world, case, opening).id, world.matching(CONSULTANT).get(f"/openings/{opening}").json
     agreement = a_draft(world, case_id=case, workplace_id=place["workplace_id"], measure="internship").id
     assert act(world, agreement, "request_grant", asking()).status == 200
     folders = (words.HERE, world.runtimes["matching"].service.site.folder / "locale")  # type: ignore[union-attr]
     paths = ("/", "/employers", "/openings", f"/cases/{case}?all=1", f"/matches/{match}", f"/matches/{match}/agree", f"/matches/{match}/decline", f"/matches/{match}/book_interview",
-             f"/agreements/{agreement}", f"/agreements/{agreement}/letter", f"/agreements/{agreement}/grant", f"/employers/{place['employer_id']}", f"/workplaces/{place['workplace_id']}",
+             f"/agreements/{agreement}", f"/agreements/{agreement}/letter", f"/employers/{place['employer_id']}", f"/workplaces/{place['workplace_id']}",
              f"/openings/{opening}", "/openings/new", f"/workplaces/{place['workplace_id']}/contacts/new", f"/workplaces/{place['workplace_id']}/responsible", "/matches", "/agreements")
     for language in words.LANGUAGES:
-        for browser in (people[CONSULTANT], people[CASEWORKER]):
-            browser.post("/language", csrf_token=browser.get("/").form_token, language=language)
-            for path in paths:
-                assert browser.get(path).status in (200, 403), path
+        mehmet.post("/language", csrf_token=mehmet.get("/").form_token, language=language)
+        for path in paths:
+            assert mehmet.get(path).status == 200, path
         assert words.catalogue(language, folders).missed == set(), language
-    for browser in (people[CONSULTANT], people[CASEWORKER]):
-        browser.post("/language", csrf_token=browser.get("/").form_token, language="da")
+    mehmet.post("/language", csrf_token=mehmet.get("/").form_token, language="da")

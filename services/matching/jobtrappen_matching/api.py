@@ -214,7 +214,7 @@ def case_history(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str,
     return {"items": history(tx, queries.candidate(tx, case_id).id)}
 
 
-@api.read("/cases/<uuid:case_id>/things", dumps=s.MATCHING_THING, resource="work", who=JC_CW, many=True, audits=True)
+@api.read("/cases/<uuid:case_id>/things", dumps=s.MATCHING_THING, resource="case_thing", who=JC_CW, many=True, audits=True)
 def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
     """Matches and agreements of a case, the latest first."""
     return {"items": queries.things_of_case(tx, queries.candidate(tx, case_id).id)}

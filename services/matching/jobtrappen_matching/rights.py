@@ -9,7 +9,6 @@ _whole = {CONSULTANT: ALL, TEAM_LEAD: ALL}
 _candidate_of_caseworker = fields("case_id track ready start_step profile_version protected")
 _match = fields("case_id opening_id workplace_id employer_id measure citizen_yes_on employer_yes_on wished_start scheduled_at place companions interpreter "
                 "attended by reason_code other_reason_code holds_place notes")
-_line_of_caseworker = fields("why resource case_id due_on name measure workplace_name")
 _asked = fields("measure starts_on ends_on weekly_hours approver workplace_id employer_id granted_on")
 
 RIGHTS = Rights({
@@ -21,7 +20,7 @@ RIGHTS = Rights({
     "feasible": {**_whole, CASEWORKER: ALL},
     "match": {**_whole, CASEWORKER: _match},
     "agreement": {**_whole, CASEWORKER: ALL, PARTNER: _asked},
-    "work": {**_whole, CASEWORKER: _line_of_caseworker},
+    "work": {**_whole, CASEWORKER: ALL}, "case_thing": {**_whole, CASEWORKER: ALL},
     "history": {**_whole, CASEWORKER: ALL},
     "access_report": {CASEWORKER: ALL},
     "report": dict.fromkeys((CASEWORKER, CONSULTANT, TEAM_LEAD, COORDINATOR, ADMINISTRATOR), ALL),

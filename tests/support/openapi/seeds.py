@@ -83,6 +83,8 @@ def matching(world: World) -> None:
     ok(jc.post(f"/openings/{s.an_opening(world, workplace=there)}/close", {}))
     for _ in range(3):
         s.an_opening(world, places=400)
+    match = ok(s.a_match(world, s.a_known_case(world), opening)).id
+    ok(jc.post(f"/matches/{match}/agree", {**s.YES, "reason_code": "fits_wishes", **{k: v for k, v in s.asking().items() if k != "step"}}))
     s.a_known_case(world)
 
 
@@ -129,6 +131,8 @@ def partners(world: World) -> None:
     world.settle()
     unassigned = ok(co.get("/notices", unassigned="true")).json["items"]
     ok(co.post(f"/notices/{unassigned[0]['id']}/assign", {"partner_id": school}))
+    for role in ("caseworker", "consultant", "team_lead", "coordinator"):
+        ok(s.a_draft(world, unassigned[0]["case_id"], school, role=role))
 
 
 def partner_of_partners(world: World) -> str:
@@ -137,6 +141,9 @@ def partner_of_partners(world: World) -> str:
     runtime = world.runtimes["partners"]
     for stage in reversed(STAGES["partners"]):
         own = key_actor(runtime.engine, runtime.signer, stage.partner_keys["own"]).partner_id
+        case = ok(world.partners(COORDINATOR).get("/requests", limit="1")).json["items"][0]["case_id"]
+        waits = ok(stages_partners.a_draft(world, case, own)).id
+        ok(world.partners(CASEWORKER).post(f"/requests/{waits}/request", {}))
         with transaction(runtime, SYSTEM) as tx:
             stage.partner_keys["own"] = issue_key(tx, runtime.signer, roles.PARTNER, own, ["requests", "notices", "capacity"])[1]
     return stage.partner_keys["own"]
