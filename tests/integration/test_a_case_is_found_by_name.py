@@ -32,7 +32,7 @@ def opened(world: World, given: str, family: str, **more: object) -> str:
 
 
 def found(world: World, name: str, who: str = CASEWORKER) -> list[str]:
-    return [one["name"] for one in world.referral(who).post("/cases/find-by-name", {"name": name}).json["items"]]
+    return [one["name"] for one in world.referral(who).post("/cases/find-by-name", {"name": name}).json["cases"]]
 
 
 def tokens(world: World, case: str | None = None) -> int:

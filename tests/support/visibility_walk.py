@@ -155,10 +155,10 @@ def paths(world: World, service: str, stages: list[Stage], actor: Actor) -> dict
         case = supply.an_id("case_id") or ""
         query = {"people": {"ids": case}, "report": {"as_of": str(TODAY)}, "feasible_openings": {"case_id": case, "all": "true", "measure": "internship"}}
         found[route.name] = path, query.get(route.name, {})
-    return found | _particular(world, service)
+    return found | _particular(world, service, actor)
 
 
-def _particular(world: World, service: str) -> dict[str, tuple[str, dict[str, str]]]:
+def _particular(world: World, service: str, actor: Actor) -> dict[str, tuple[str, dict[str, str]]]:
     """Reads that show all they can for some things alone: contacts stand below a workplace or a case, a profile comes with a talk."""
     with reading(world.runtimes[service].engine) as session:
         if service == "matching":
@@ -175,7 +175,13 @@ def _particular(world: World, service: str) -> dict[str, tuple[str, dict[str, st
             from jobtrappen_referral.model import Assessment, Intake
 
             cases = [*session.scalars(select(Intake.case_id).where(Intake.status == "held").limit(2)), *session.scalars(select(Assessment.case_id).limit(2))]
-            return {"people": ("/people", {"ids": ",".join(map(str, cases))})}
+            return {"people": ("/people", {"ids": ",".join(map(str, cases))}), "list_case_things": (f"/cases/{cases[0]}/things", {})}
+        if service == "partners" and actor.kind == "partner":
+            from jobtrappen_partners.model import PartnerRequest
+
+            mine = select(PartnerRequest.id).where(PartnerRequest.partner_id == UUID(actor.partner_id), PartnerRequest.asked, PartnerRequest.status != "voided")
+            asked = session.scalars(mine.limit(1)).first()
+            return {"my_request": (f"/my/requests/{asked}", {})} if asked else {}
     return {}
 
 

@@ -68,7 +68,7 @@ def find_case(tx: Tx, command: dict[str, Any]) -> Citizen:
 def find_by_name(tx: Tx, command: dict[str, Any]) -> dict[str, Any]:
     """Find the unit's own cases by (the beginning of) a name; it never stands in a URL, and protected persons are not found by it."""
     found = queries.by_name(tx, command["name"])
-    for one in found["items"]:
+    for one in found["cases"]:
         tx.audit("read.find_by_name", "case", one["id"], one["id"])
     return found
 
@@ -218,7 +218,7 @@ def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     return work.listing(tx, arguments)
 
 
-@api.read("/cases/<uuid:case_id>/things", dumps=THING_OF_CASE, resource="work", who=JC_CW, many=True, audits=True)
+@api.read("/cases/<uuid:case_id>/things", dumps=THING_OF_CASE, resource="case_thing", who=JC_CW, many=True, audits=True)
 def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
     """Referrals, talks, assessments, refusals and returns of a case, the latest first."""
     return {"items": queries.things_of_case(tx, case_id)}

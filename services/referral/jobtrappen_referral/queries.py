@@ -64,7 +64,7 @@ def units(tx: Tx) -> list[str]:
 
 
 def by_name(tx: Tx, text: str) -> dict[str, Any]:
-    """The acting unit's own cases whose person has every part of this name, or a part that begins so: {items, more}.
+    """The acting unit's own cases whose person has every part of this name, or a part that begins so: {cases, more}.
 
     Others' cases and protected persons are not found at all: that a name finds something would tell of them already.
     """
@@ -77,7 +77,7 @@ def by_name(tx: Tx, text: str) -> dict[str, Any]:
     own = sorted({id for n in range(0, len(ids), 500) for id in own_cases(tx, ids[n:n + 500])}, reverse=True)
     citizens = tx.session.scalars(select(Citizen).where(Citizen.id.in_(own[:MOST_SHOWN]))).all()
     found = [{"id": c.id, "case_id": c.id, "status": c.status, "track": c.track, "name": persons.name_of(persons.person(tx, c))} for c in citizens]
-    return {"items": sorted(found, key=lambda one: one["name"]), "more": len(own) > MOST_SHOWN or len(ids) == MOST_NAMES}
+    return {"cases": sorted(found, key=lambda one: one["name"]), "more": len(own) > MOST_SHOWN or len(ids) == MOST_NAMES}
 
 
 def listed_row(tx: Tx, row: ListRow) -> ListRow:

@@ -210,7 +210,7 @@ class FoundCase(Schema):
 class Found(Schema):
     """The unit's own cases that a name fits; `more` than are shown when it fits too many."""
 
-    items = fields.List(fields.Nested(FoundCase), required=True)
+    cases = fields.List(fields.Nested(FoundCase), required=True)
     more = fields.Boolean(required=True)
 
 

@@ -72,7 +72,7 @@ def search(desk: Desk) -> Any:
         return _search(desk, household, typed, {by: words.sentence(error.extra["errors"][0]["detail"] if isinstance(error, Invalid) else error.detail)})
     except ValidationError:
         return _search(desk, household, typed, {by: words._("Ten digits, with or without a dash.") if by == "cpr" else words.sentence("Missing data for required field.")})
-    hits = [found] if by == "cpr" else found["items"]
+    hits = [found] if by == "cpr" else found["cases"]
     if len(hits) == 1 and not household:
         return desk.go(desk.thing("case", hits[0]["id"]))
     for one in hits:
