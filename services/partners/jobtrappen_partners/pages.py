@@ -14,7 +14,7 @@ from jobtrappen.roles import ADMIN, PA, REQUESTER
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.commands import give
 from jobtrappen.web.pages.site import Desk, Entry, Form, Site
-from jobtrappen.web.pages.things import Fact, facts
+from jobtrappen.web.pages.things import Fact
 from jobtrappen_partners import prefill, queries
 from jobtrappen_partners.api import KEEPERS
 from jobtrappen_partners.kinds import known as known_kinds

@@ -15,7 +15,16 @@ from jobtrappen.errors import NotFound
 from jobtrappen.tx import Actor, Tx
 from jobtrappen.web.common import page
 from jobtrappen_partners import contents
-from jobtrappen_partners.model import UNENDED, Cooperation, CooperationVersion, IssuedKey, KnownCase, Notice, Partner, PartnerRequest
+from jobtrappen_partners.model import (
+    UNENDED,
+    Cooperation,
+    CooperationVersion,
+    IssuedKey,
+    KnownCase,
+    Notice,
+    Partner,
+    PartnerRequest,
+)
 from jobtrappen_partners.rights import require_scope
 
 if TYPE_CHECKING:

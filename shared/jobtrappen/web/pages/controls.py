@@ -176,7 +176,7 @@ def _many(name: str, f: fields.List, form: MultiDict[str, str]) -> Any:
                 rows.append(row)
         return rows or (None if _fewest(f) else [] if f.required else None)
     if _codes(f.inner) is not None or f"{name}.there" in form:
-        none_ticked = [] if f"{name}.there" in form and not f.required else None  # left out, it would mean what stands there by itself: often all
+        none_ticked: list[str] | None = [] if f"{name}.there" in form and not f.required else None  # left out, it would mean what stands there by itself: often all
         return form.getlist(name) or none_ticked
     return [line.strip() for line in form.get(name, "").splitlines() if line.strip()] or None
 
