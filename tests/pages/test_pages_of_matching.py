@@ -257,7 +257,7 @@ class Clicks:
 
 
 def test_from_my_work_to_a_concluded_internship_in_nine_interactions_of_three_visits(world: World, mehmet: Browser, karen: Browser) -> None:
-    case = ready(world, "wage_subsidy", given_name="Nima", family_name="Nikolli")
+    ready(world, "wage_subsidy", given_name="Nima", family_name="Nikolli")
     opening = an_opening(world, measure="wage_subsidy", weekly_hours=30, tasks="Bage rundstykker", title="Bagerassistent hos Nærby")
     clicks = Clicks()
     page = clicks.follow(mehmet, line(mehmet.get("/"), "Nima Nikolli"))

@@ -56,7 +56,7 @@ def where(desk: Desk, document: Mapping[str, Any]) -> list[Fact]:
 
 def some(desk: Desk, document: Mapping[str, Any], of: str, *names: str) -> list[Fact]:
     """These fields, in this order; a "no" that nobody asked for is left out."""
-    return facts(desk, {name: document[name] for name in names if document.get(name) not in (None, False) or name == "attended" and document.get(name) is False}, of)
+    return facts(desk, {name: document[name] for name in names if document.get(name) not in (None, False) or (name == "attended" and document.get(name) is False)}, of)
 
 
 def match_facts(desk: Desk, match: Mapping[str, Any]) -> list[Fact]:

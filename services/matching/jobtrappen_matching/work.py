@@ -140,6 +140,6 @@ def _named(tx: Tx, known: dict[str, Reason], lines: list[tuple[date, Any]]) -> l
     """Lines as they are called: the citizen, where the reader may know her name, and the workplace."""
     called = queries.names(tx, {row.case_id for _due, row in lines})
     wanted = {row.place for _due, row in lines if row.place}
-    places = {id: name for id, name in tx.session.execute(select(Workplace.id, Workplace.name).where(Workplace.id.in_(wanted)))}
+    places = {place.id: place.name for place in tx.session.execute(select(Workplace.id, Workplace.name).where(Workplace.id.in_(wanted)))}
     return [{"why": row.why, "resource": known[row.why].resource, "id": row.id, "case_id": row.case_id, "due_on": due,
              "name": ", ".join(filter(None, (called.get(row.case_id), places.get(row.place)))) or None} for due, row in lines]

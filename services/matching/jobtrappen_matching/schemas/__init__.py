@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
 """What this service takes and gives over HTTP, one module a topic. Instances are made once, at import."""
-from jobtrappen_matching.schemas.agreements import AGREEMENT_COMMANDS, AGREEMENT_OUT, Agree, AgreementsQuery, DraftAgreement
+from jobtrappen_matching.schemas.agreements import (
+    AGREEMENT_COMMANDS,
+    AGREEMENT_OUT,
+    Agree,
+    AgreementsQuery,
+    DraftAgreement,
+)
 from jobtrappen_matching.schemas.common import MATCHING_THING, WORK_QUERY
 from jobtrappen_matching.schemas.employers import (
     CONTACT_OUT,
