@@ -330,6 +330,18 @@ def test_a_partner_tells_whether_it_has_places(place: Place) -> None:
     assert "Der er plads (3)" in place.by("karen").get("/partners?kind=language_school").text
 
 
+def test_a_partner_reads_what_is_agreed_with_it_alone(place: Place) -> None:
+    card = place.by(key=place.key).get("/my/card").text
+    assert "Lederen" in card and "Udtalelse: 7 dage før" in card and "1. jun. 2027" in card
+    assert "ikke indgået en samarbejdsaftale" in place.by(key=place.other_key).get("/my/card").text
+
+
+def test_an_address_cannot_send_what_was_to_stay_a_draft(place: Place) -> None:
+    karen = place.by("karen")
+    page = karen.get(f"/requests/new?case_id={place.case}&request_type=statement&send=yes&key=ours")
+    assert "Kladde" in karen.send(page, partner_id=place.school, text="Ikke endnu").text
+
+
 def test_a_key_opens_what_it_is_for(place: Place) -> None:
     narrow = place.by(key=a_key(place.world, place.school, scopes=["notices"]))
     assert "giver ikke adgang til forespørgsler" in narrow.get("/").text

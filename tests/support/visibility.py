@@ -101,7 +101,7 @@ SEES: dict[str, dict[str, dict[str, str]]] = {
     },
     "partners": {
         "partner": {**dict.fromkeys((CW, JC, TL, CO), ALL), AD: f"{FRAME} name kind"}, "card": {PA: f"{FRAME} name kind card capacity"},
-        "cooperation": dict.fromkeys((CW, JC, TL, CO), ALL), "reminder": {CO: ALL, TL: ALL}, "key": {CO: ALL, AD: ALL}, "new_key": {CO: ALL, AD: ALL},
+        "cooperation": {**dict.fromkeys((CW, JC, TL, CO), ALL), PA: "id version effective_date review_on terms"}, "reminder": {CO: ALL, TL: ALL}, "key": {CO: ALL, AD: ALL}, "new_key": {CO: ALL, AD: ALL},
         "partner_request": {**dict.fromkeys((CW, JC, TL, CO), ALL), AD: f"{FRAME} request_type",
                             PA: f"{FRAME} request_type due_on valid_until expected_date decision decided_on output person text dialogue terms wanted_on agreement_id"},
         "notice": {**dict.fromkeys((CW, JC, TL, CO), ALL), PA: "id version status kind scheduled_on days_ahead created_on person"},
@@ -126,7 +126,7 @@ READS: dict[str, dict[str, str]] = {
     "partners": {"list_partners": "partner", "read_partner": "partner", "without_cooperation": "reminder", "list_keys": "key", "read_key": "key",
                  "read_cooperation": "cooperation", "cooperation_versions": "cooperation", "list_requests": "partner_request",
                  "read_request": "partner_request", "list_notices": "notice", "read_notice": "notice", "my_card": "card", "my_requests": "partner_request",
-                 "my_request": "partner_request", "my_notices": "notice", "my_work": "work", "list_work": "work", "read_case": "case",
+                 "my_request": "partner_request", "my_notices": "notice", "my_work": "work", "my_cooperation": "cooperation", "list_work": "work", "read_case": "case",
                  "access_report": "access_report"},
 }
 
@@ -135,6 +135,7 @@ NOT_ASKED: dict[tuple[str, str], tuple[str, ...]] = {
     ("referral", "list_referrals"): (AD,), ("partners", "list_requests"): (AD, PA), ("partners", "read_request"): (PA,),
     ("partners", "list_notices"): (PA,), ("partners", "read_notice"): (PA,), ("matching", "list_agreements"): (PA,),
     ("partners", "my_requests"): (CW, JC, TL, CO, AD), ("partners", "my_request"): (CW, JC, TL, CO, AD), ("partners", "my_notices"): (CW, JC, TL, CO, AD),
+    ("partners", "read_cooperation"): (PA,), ("partners", "cooperation_versions"): (PA,), ("partners", "my_cooperation"): (CW, JC, TL, CO),
     ("partners", "list_work"): (PA,), ("partners", "my_work"): (CW, JC, TL, CO),
 }
 

@@ -169,6 +169,12 @@ def my_card(tx: Tx, _arguments: dict[str, Any]) -> Partner:
     return queries.me(tx)
 
 
+@api.read("/my/cooperation", dumps=s.COOPERATION_OUT, resource="cooperation", who=PA)
+def my_cooperation(tx: Tx, _arguments: dict[str, Any]) -> Cooperation:
+    """What is agreed with me: duties, procedures, contacts, lead times."""
+    return queries.my_cooperation(tx)
+
+
 @api.command("/my/capacity", loads=s.Capacity(), dumps=s.PARTNER_OUT, resource="card", who=PA)
 def tell_capacity(tx: Tx, command: dict[str, Any]) -> Partner:
     """Tell whether I have places."""

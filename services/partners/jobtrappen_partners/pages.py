@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import flash
+from flask import flash, request
 
-from jobtrappen.errors import Rejected
-from jobtrappen.roles import ADMIN, PA, REQUESTER
+from jobtrappen.errors import NotFound, Rejected
+from jobtrappen.roles import ADMIN, JC_CW, PA, REQUESTER
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.commands import give
 from jobtrappen.web.pages.site import Desk, Entry, Form, Site
@@ -115,8 +115,12 @@ def my_notices(desk: Desk) -> str:
 
 @site.page("/my/card", who=PA, entry="Our card")
 def my_card(desk: Desk) -> str:
-    """How this partner stands in the municipality's partner table."""
-    return desk.show("card.html", card=desk.read("my_card"), kind_name=kind_name)
+    """How this partner stands in the municipality's partner table, and what is agreed with it."""
+    try:
+        agreed = prefill.terms(desk, desk.read("my_cooperation"))
+    except NotFound:
+        agreed = []
+    return desk.show("card.html", card=desk.read("my_card"), kind_name=kind_name, agreed=agreed)
 
 
 @site.page("/partners", who=REQUESTER, entry="Partners")
@@ -158,7 +162,7 @@ def cooperation_page(desk: Desk, agreed: dict[str, Any]) -> Mapping[str, Any]:
 def case_page(desk: Desk, case: dict[str, Any]) -> Mapping[str, Any]:
     """What partners were asked and told about one citizen."""
     there = [(words.word("service", service), to) for service, path in (("referral", "/cases/"), ("matching", "/cases/"), ("followup", "/courses/"))
-             if (to := desk.elsewhere(service, f"{path}{case['id']}"))] if desk.actor.role != "coordinator" else []
+             if (to := desk.elsewhere(service, f"{path}{case['id']}"))] if desk.actor.role in JC_CW else []
     return {"template": "case.html", "requests": list(reversed(desk.read("list_requests", {"case_id": case["id"], "limit": 200})["items"])), "lead": lead, "there": there,
             "notices": list(reversed(desk.read("list_notices", {"case_id": case["id"], "limit": 200})["items"])), "ask": desk.form_of("draft_request", case_id=case["id"])}
 
@@ -176,8 +180,8 @@ def key_issued(desk: Desk, answer: Mapping[str, Any]) -> str:
 
 def drafted(desk: Desk, answer: Mapping[str, Any]) -> str:
     """A request was written: it goes to the partner at once, unless it was to stay a draft. A form that is sent twice sends it once."""
-    key = desk.told("key")
-    if desk.told("send"):
+    key = request.form.get("key", "")
+    if request.form.get("send"):
         try:
             give(desk, "partner_request_request", {}, version=answer["version"], key=f"{key[:70]}.send" if key else "", id=answer["id"])
             flash(words._("It is sent to {partner}.", partner=answer["partner"]))

@@ -40,6 +40,18 @@ def me(tx: Tx, scope: str = "") -> Partner:
     return with_capacity(tx, tx.get(Partner, tx.actor.partner_id))
 
 
+def my_cooperation(tx: Tx) -> Cooperation:
+    """The agreement with the partner whose key calls.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = tx.find(Cooperation, partner_id=UUID(tx.actor.partner_id))
+    if found is None:
+        raise NotFound("There is no cooperation agreement with you yet.")
+    return found
+
+
 def with_capacity(tx: Tx, partner: Partner) -> Partner:
     """The partner with its capacity as it counts today: what was told too long ago is unknown."""
     told = partner.capacity_told

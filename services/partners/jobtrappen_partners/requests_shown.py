@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobtrappen import clock
+from jobtrappen.roles import JC_CW
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, commands_on
 from jobtrappen.web.pages.things import Fact, facts
@@ -33,7 +34,7 @@ def request_page(desk: Desk, request: dict[str, Any]) -> Mapping[str, Any]:
     about = facts(desk, {name: request[name] for name in ASKED if name in request}, "partner_request", leave_out=())
     if request.get("partner"):
         about.insert(0, Fact(words.label("partner"), request["partner"], desk.thing("partner", request["partner_id"])))
-    if request.get("agreement_id") and (to := desk.elsewhere("matching", f"/agreements/{request['agreement_id']}")) and desk.actor.kind == "staff":
+    if request.get("agreement_id") and (to := desk.elsewhere("matching", f"/agreements/{request['agreement_id']}")) and desk.actor.role in JC_CW:
         about.append(Fact(words.label("agreement_id"), words._("To the agreement"), to))
     done = [r for r in commands_on(desk.routes, PartnerRequest, desk.actor, request) if r.step is not None]
     done.sort(key=lambda r: FIRST.index(r.step.action) if r.step else 0)

@@ -141,6 +141,8 @@ def partner_of_partners(world: World) -> str:
     runtime = world.runtimes["partners"]
     for stage in reversed(STAGES["partners"]):
         own = key_actor(runtime.engine, runtime.signer, stage.partner_keys["own"]).partner_id
+        ok(world.partners(COORDINATOR).post("/cooperations", {"partner_id": own, "duties": "Svare", "procedures": "Ring", "contacts": "Lederen", "lead_times": [],
+                                                              "review_on": TODAY + timedelta(days=300)}))
         case = ok(world.partners(COORDINATOR).get("/requests", limit="1")).json["items"][0]["case_id"]
         waits = ok(stages_partners.a_draft(world, case, own)).id
         ok(world.partners(CASEWORKER).post(f"/requests/{waits}/request", {}))
