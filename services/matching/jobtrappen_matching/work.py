@@ -54,7 +54,7 @@ class Reason:
         return and_(*self.conditions, type_coerce(self.since, Date) < today - timedelta(days=self.days))
 
 
-def counts(some: list[Reason], today: date) -> Iterator[Select[Any]]:
+def counts(some: list[Reason], today: date) -> Iterator[Any]:
     """How many lines there are, and how many of them are late: each kind of thing is read once for all its reasons."""
     for model in dict.fromkeys(r.model for r in some):
         its = [r for r in some if r.model is model]
