@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 from jobtrappen.web.pages.words import LANGUAGES, PLACE
 from tests.support import wording
-from tests.support.wording import Asked, PARTS
+from tests.support.wording import PARTS, Asked
 
 FILES = [(part, language) for part in PARTS for language in LANGUAGES]
 

@@ -129,7 +129,7 @@ def _module(found: Asked, path: Path, said_by: Iterable[str]) -> None:
     if path.name == "errors.py" and path.parent == KIT:
         for node in ast.walk(tree):
             titled = isinstance(node, ast.Assign) and "title" in ast.unparse(node.targets[0])
-            found.sentences.update({s: "errors.py" for s in (sentences(node.value.elts[-1] if isinstance(node.value, ast.Tuple) else node.value) if titled else ())})  # type: ignore[attr-defined]
+            found.sentences.update(dict.fromkeys(sentences(node.value.elts[-1] if isinstance(node.value, ast.Tuple) else node.value) if titled else (), "errors.py"))  # type: ignore[attr-defined]
 
 
 def _call(found: Asked, node: ast.Call, where: str) -> None:

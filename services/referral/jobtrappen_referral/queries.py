@@ -15,7 +15,20 @@ from jobtrappen.roles import CONSULTANT
 from jobtrappen.tx import Tx
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
-from jobtrappen_referral.model import Assessment, CaseReturn, Circumstance, Citizen, HeardPlacement, Intake, ListRow, NameToken, Origin, Referral, ReferralList, Refusal
+from jobtrappen_referral.model import (
+    Assessment,
+    CaseReturn,
+    Circumstance,
+    Citizen,
+    HeardPlacement,
+    Intake,
+    ListRow,
+    NameToken,
+    Origin,
+    Referral,
+    ReferralList,
+    Refusal,
+)
 
 PROTECTED = "beskyttet"
 MOST_NAMES, MOST_SHOWN = 2000, 50
