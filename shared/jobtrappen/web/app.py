@@ -11,17 +11,18 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, jsonify, redirect, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as WsgiResponse
 
 from jobtrappen import clock, metrics, tracing
 from jobtrappen.auth import demo_token
-from jobtrappen.config import PATHS
+from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.errors import Forbidden, NotSignedIn
 from jobtrappen.runtime import Runtime
 from jobtrappen.web import access, health, incoming, openapi, problem, reports, schemas
 from jobtrappen.web.api import Api, Route, authenticate, view, within
+from jobtrappen.web.pages import door, session
 from jobtrappen.web.pages import serve as pages
-from jobtrappen.web.pages import session
 
 log = structlog.get_logger("jobtrappen.access")
 MAX_BODY = 1_000_000
@@ -38,8 +39,11 @@ def service_app(runtime: Runtime, beside: Iterable[str] = ()) -> Flask:
     """The WSGI application of one service; all wiring is here.
 
     Args:
-        beside: the services behind the same address, for one navigation; none where this one stands alone.
+        beside: the services behind the same address, for one navigation; none where this one stands alone. With
+            JOBTRAPPEN_ADDRESS=shared they are all four, in processes of their own.
     """
+    shared = runtime.settings.address == "shared"
+    beside = tuple(beside) or (SERVICES if shared else ())
     app = Flask(f"jobtrappen.{runtime.name}", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False  # a path with two of them is unknown, not a redirect
@@ -53,6 +57,8 @@ def service_app(runtime: Runtime, beside: Iterable[str] = ()) -> Flask:
     _sign_in(app, runtime)
     health.install(app, runtime)
     pages.install(app, runtime, known, beside)
+    if shared:  # the proxy says it of every request, whatever the browser said of it; nobody else may be able to ask a service
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
 
     @app.get("/v1/openapi.json", provide_automatic_options=False)
     def document() -> Response:
@@ -150,7 +156,7 @@ def one_address(runtimes: Iterable[Runtime]) -> Callable[..., Any]:
     def front(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ.get("PATH_INFO") == "/healthz":
             return WsgiResponse('{"status":"ok"}', content_type="application/json")(environ, start_response)
-        answer = redirect(f"{next(iter(apps))}/") if environ.get("PATH_INFO") in ("", "/") else _no_service(list(apps))
+        answer = redirect(f"{next(iter(apps))}{door.WAY_IN}", 303) if environ.get("PATH_INFO") in ("", "/") else _no_service(list(apps))
         _protect(answer)
         return answer(environ, start_response)
 

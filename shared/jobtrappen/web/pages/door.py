@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, flash, g, redirect, render_template, request, session, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, render_template, request, session, url_for
 
 from jobtrappen.auth import DEMO_USERS
 from jobtrappen.config import PATHS
@@ -18,6 +18,8 @@ from jobtrappen.web.pages import drafts, session as sessions, words
 from jobtrappen.web.reads import PURPOSES
 
 KEPT = "kept-text"
+WAY_IN = "/way-in"
+"""Where the one address leads who names no service."""
 MOST_PURPOSES = 20
 
 
@@ -34,6 +36,13 @@ def own(address: str) -> str:
     return address if fine else ""
 
 
+def start(role: str) -> str:
+    """Where this role's day begins, of the services behind this address; "" where that cannot be said."""
+    from jobtrappen.web.pages.serve import HOME
+
+    return f"{PATHS[HOME[role]]}/" if HOME.get(role) in current_app.config["BESIDE"] else ""
+
+
 def come_back(runtime: Runtime) -> Response:
     """Ask to sign in, and then go on where she was; what was typed travels along in the form, and is not sent by itself."""
     kept = json.dumps(request.form.to_dict(flat=False)) if request.method == "POST" else ""
@@ -42,12 +51,22 @@ def come_back(runtime: Runtime) -> Response:
 
 def _page(runtime: Runtime, to: str = "", kept: str = "", wrong: str = "", username: str = "") -> str:
     users = list(DEMO_USERS.values()) if runtime.settings.demo else []
-    return render_template("sign_in.html", users=users, to=to, kept=kept, wrong=wrong, username=username, partners=runtime.name == "partners",
+    return render_template("sign_in.html", users=users, to=to, kept=kept, wrong=wrong, username=username, partners=runtime.name == "partners", elsewhere=_partners_door(runtime.name),
                            provider=bool(runtime.settings.oidc_jwks), service_title=words.word("service", runtime.name))
 
 
+def _partners_door(here: str) -> str:
+    """Where partners sign in behind this address; "" where that is here, or nowhere."""
+    return f"{PATHS['partners']}/sign-in" if here != "partners" and "partners" in current_app.config["BESIDE"] else ""
+
+
 def install(app: Flask, runtime: Runtime) -> None:
-    from jobtrappen.web.pages.serve import HOME, csrf
+    from jobtrappen.web.pages.serve import csrf
+
+    @app.get(WAY_IN)
+    def way_in() -> Any:
+        """Only leads on, so the cookie's word is enough: where it does not hold, the page that it leads to asks to sign in."""
+        return redirect(start(session.get("role", "")) or url_for("sign_in"), 303)
 
     @app.get("/sign-in")
     def sign_in() -> Any:
@@ -78,8 +97,7 @@ def install(app: Flask, runtime: Runtime) -> None:
             session["name"] = site.called(runtime, who)
         if kept and to:
             keep_text(runtime, who, to, kept)
-        start = PATHS[HOME[who.role]] + "/" if app.config["BESIDE"] and HOME.get(who.role) in app.config["BESIDE"] else url_for("home")
-        return redirect(to or start, 303)
+        return redirect(to or start(who.role) or url_for("home"), 303)
 
     @app.post("/sign-out")
     def sign_out() -> Any:

@@ -47,7 +47,7 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
     @app.before_request
     def prepare() -> None:
         g.word_folders = folders
-        g.page = not request.path.startswith(("/v1/", "/static/", "/healthz", "/readyz", "/metrics"))
+        g.page = not f"{request.path}/".startswith(("/v1/", "/static/", "/healthz", "/readyz", "/metrics"))
         if g.page:
             g.language = session.get("language") or request.accept_languages.best_match(words.LANGUAGES, "da")
             g.purposes = session.get("why", {})
@@ -93,6 +93,8 @@ def _view(page: Page, runtime: Runtime, site: Site, routes: dict[str, Route]) ->
         if request.method == "POST":
             csrf.protect()
         if actor.role not in page.who:
+            if page.path == "/" and (there := door.start(actor.role)) not in ("", f"{PATHS[runtime.name]}/"):  # somebody else's day begins here; hers begins elsewhere
+                return redirect(there, 303)
             raise Forbidden(f"{actor.role} may not do this.", action=page.name, allowed=[])
         desk = Desk(actor, runtime, site, routes)
         try:

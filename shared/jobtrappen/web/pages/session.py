@@ -110,7 +110,7 @@ def end(runtime: Runtime) -> None:
         return
     remember(runtime, id, until)
     for name in SERVICES:
-        if name != runtime.name and name in runtime.settings.plugins:
+        if name != runtime.name and (name in runtime.settings.plugins or name in runtime.settings.urls or runtime.settings.address == "shared"):
             _tell(runtime, name, id, until)
 
 
