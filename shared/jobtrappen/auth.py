@@ -35,6 +35,7 @@ SERVICE_SECONDS = 60
 LONGEST_TOKEN = 8_000
 UNFIT = (JoseError, ValueError, KeyError, TypeError, RecursionError)
 """What reading a token raises that somebody made up."""
+MALFORMED = "The token is malformed, expired or not from this suite. Sign in again."
 USED_SECONDS = 300
 """How exactly the last use of a key is kept; a write for each use would cost more than the use."""
 C = tables.credential.c
@@ -104,16 +105,24 @@ class Signer:
         return actor
 
     def _verify(self, token: str) -> dict[str, Any]:
-        refused = NotSignedIn("The token is malformed, expired or not from this suite. Sign in again.")
         if len(token) > LONGEST_TOKEN:
-            raise refused
+            raise NotSignedIn(MALFORMED)
         try:
             return self._own(token)
         except UNFIT:
-            if self.oidc is None:
-                raise refused from None
+            return self.of_provider(token)
+
+    def of_provider(self, token: str, audience: str = "") -> dict[str, Any]:
+        """The claims of a token of the sign-in provider, for the suite or for another audience.
+
+        Raises:
+            NotSignedIn: it does not hold, or names no role that staff have.
+        """
+        refused = NotSignedIn(MALFORMED)
+        if self.oidc is None or len(token) > LONGEST_TOKEN:
+            raise refused
         try:
-            claims = self.oidc.claims(token)
+            claims = self.oidc.claims(token, audience)
         except UNFIT:
             raise refused from None
         if claims.get("role") not in roles.STAFF or not claims.get("sub"):

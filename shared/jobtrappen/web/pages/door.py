@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask_wtf.csrf import validate_csrf
+from wtforms.validators import ValidationError
 
 from jobtrappen.auth import DEMO_USERS
 from jobtrappen.config import PATHS
@@ -46,13 +48,29 @@ def start(role: str) -> str:
 def come_back(runtime: Runtime) -> Response:
     """Ask to sign in, and then go on where she was; what was typed travels along in the form, and is not sent by itself."""
     kept = json.dumps(request.form.to_dict(flat=False)) if request.method == "POST" else ""
-    return Response(_page(runtime, to=here(), kept=kept), 401, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
+    if kept and runtime.settings.oidc_client_id and (was := sessions.lapsed(runtime)) is not None and _her_own():
+        keep_text(runtime, was, here(), kept)  # nothing that was typed can travel by way of the provider
+    return Response(page(runtime, to=here(), kept=kept), 401, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
-def _page(runtime: Runtime, to: str = "", kept: str = "", wrong: str = "", username: str = "") -> str:
+def _her_own() -> bool:
+    """Whether the form that was sent is one that this browser was shown."""
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return False
+    return True
+
+
+def leading(to: str) -> str:
+    """A page that leads to another host by itself."""
+    return render_template("leading.html", to=to)
+
+
+def page(runtime: Runtime, to: str = "", kept: str = "", wrong: str = "", username: str = "") -> str:
     users = list(DEMO_USERS.values()) if runtime.settings.demo else []
     return render_template("sign_in.html", users=users, to=to, kept=kept, wrong=wrong, username=username, partners=runtime.name == "partners", elsewhere=_partners_door(runtime.name),
-                           provider=bool(runtime.settings.oidc_jwks), service_title=words.word("service", runtime.name))
+                           provider=bool(runtime.settings.oidc_client_id), service_title=words.word("service", runtime.name))
 
 
 def _partners_door(here: str) -> str:
@@ -73,7 +91,7 @@ def install(app: Flask, runtime: Runtime) -> None:
         """The page to sign in on; who is signed in already goes on."""
         if sessions.actor(runtime) is not None:
             return redirect(own(request.args.get("to", "")) or url_for("home"), 303)
-        return _page(runtime, to=own(request.args.get("to", "")))
+        return page(runtime, to=own(request.args.get("to", "")))
 
     @app.post("/sign-in")
     def signing_in() -> Any:
@@ -89,9 +107,9 @@ def install(app: Flask, runtime: Runtime) -> None:
             within(runtime, "sign_in", counted)
             wrong = words._("This key is unknown, expired or revoked. Ask the municipality's partner coordinator for a new one.") if key else \
                 words._("Wrong name or password.")
-            return Response(_page(runtime, to, kept, wrong, name), 401, content_type="text/html; charset=utf-8")
+            return Response(page(runtime, to, kept, wrong, name), 401, content_type="text/html; charset=utf-8")
         except TooMany as error:
-            return Response(_page(runtime, to, kept, words.sentence(error.detail), name), 429, error.headers, content_type="text/html; charset=utf-8")
+            return Response(page(runtime, to, kept, words.sentence(error.detail), name), 429, error.headers, content_type="text/html; charset=utf-8")
         g.actor = who
         if key and (site := runtime.service.site) is not None and site.called is not None:
             session["name"] = site.called(runtime, who)
@@ -102,9 +120,10 @@ def install(app: Flask, runtime: Runtime) -> None:
     @app.post("/sign-out")
     def sign_out() -> Any:
         csrf.protect()
+        at_provider = session.get("provider") and "provider" in app.extensions
         sessions.end(runtime)
         flash(words._("You are signed out."))
-        return redirect(url_for("sign_in"), 303)
+        return redirect(url_for("signed_out" if at_provider else "sign_in"), 303)
 
     @app.post("/language")
     def change_language() -> Any:

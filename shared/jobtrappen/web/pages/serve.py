@@ -18,7 +18,7 @@ from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor
 from jobtrappen.web import problem
 from jobtrappen.web.api import Route
-from jobtrappen.web.pages import assets, door, drafts, forms, operator, reports, session as sessions, things, words
+from jobtrappen.web.pages import assets, door, drafts, forms, operator, provider, reports, session as sessions, things, words
 from jobtrappen.web.pages.site import Desk, Page, Site
 
 csrf = CSRFProtect()
@@ -69,6 +69,7 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
         if methods:
             app.add_url_rule(page.path, page.name, _view(page, runtime, site, by_name), methods=methods)
     door.install(app, runtime)
+    provider.install(app, runtime)
     unknown(app)
 
     @app.errorhandler(CSRFError)

@@ -42,13 +42,15 @@ def install(app: Flask, runtime: Runtime) -> None:
         SESSION_REFRESH_EACH_REQUEST=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)
 
 
-def begin(actor: Actor, name: str = "", prefix: str = "") -> None:
+def begin(actor: Actor, name: str = "", prefix: str = "", provider: bool = False) -> None:
     """Sign in: everything that an earlier session held is gone but the language."""
     language = session.get("language")
     session.clear()
     now = int(time.time())
     session.update(id=str(clock.new_id()), sub=actor.id, role=actor.role, unit=actor.unit, kind=actor.kind, name=name, prefix=prefix,
                    until=now + STAFF_SECONDS, seen=now)
+    if provider:
+        session["provider"] = True
     if language:
         session["language"] = language
     session.permanent = True
@@ -67,6 +69,13 @@ def actor(runtime: Runtime) -> Actor | None:
         return key_behind(runtime.engine, session["prefix"])
     except NotSignedIn:
         return None
+
+
+def lapsed(runtime: Runtime) -> Actor | None:
+    """The member of staff whose session here has run out by itself; what she had typed may be kept for her."""
+    if session.get("kind") != "staff" or session["role"] not in roles.STAFF or _ended(runtime, session["id"]):
+        return None
+    return Actor(session["sub"], session["role"], session["unit"])
 
 
 def partner(runtime: Runtime, key: str) -> Actor:
