@@ -154,7 +154,8 @@ def test_a_long_list_is_paged_and_every_line_comes_once(world: World, mehmet: Br
         if (after := page["next"]) is None:
             break
     assert seen == sorted(seen) and len(seen) == len(set(seen)) == page["total"]
-    assert client.get("/work", after="2026-13-99_" + "0" * 36).status == 422
+    for strange in ("2026-13-99_" + "0" * 36, "0001-01-01_" + "0" * 32, f"0001-01-01_{uuid4()}", "2026-11-23_" + "-" * 36):
+        assert client.get("/work", after=strange).status == 422
     assert mehmet.get("/?after=nonsense").status == 422 and mehmet.get(f"/?why={SCRIPT}").status == 422
 
 

@@ -3,7 +3,7 @@
 letter. What stands on a page is put together in plain.py and places.py, what a form begins with in prefill.py."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,13 @@ from uuid import UUID
 from flask import g, request, url_for
 from marshmallow import ValidationError
 
-from jobtrappen.errors import Invalid
-from jobtrappen.roles import ADMIN, COORDINATOR, JC, JC_CW
+from jobtrappen.errors import Invalid, NotFound
+from jobtrappen.roles import ADMIN, COORDINATOR, JC, JC_CW, STAFF
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page, Site
 from jobtrappen.web.pages.things import Fact, actions, facts
 from jobtrappen.web.pages.words import _, word
-from jobtrappen_matching import places, plain, prefill
+from jobtrappen_matching import places, plain, prefill, printed
 from jobtrappen_matching.codes import CHANGES, MEASURES, SOURCES
 from jobtrappen_matching.queries import NAMES
 
@@ -163,6 +163,7 @@ def letter(desk: Desk, id: UUID) -> str:
     who = plain.name_of(plain.candidate_of(desk, agreement["case_id"])) if yes else ""
     return desk.show("letter.html", agreement=agreement, told=told(desk, agreement, who, workplace["responsible"]), workplace=workplace,
                      employer=desk.read("read_employer", id=UUID(agreement["employer_id"])), today=desk.tx.today, back=desk.thing("agreement", id),
+                     pdf=url_for("letter_pdf", id=id, language=words.language()) if printed.makes_pdf() else "",
                      contact=next((c["person"].get("name", "") for c in contacts if c["active"]), ""))
 
 
@@ -175,3 +176,31 @@ def told(desk: Desk, agreement: Mapping[str, Any], who: str, responsible: str) -
         *([Fact(_("Hours"), words.plural("{n} hour a week", "{n} hours a week", hours))] if hours else []),
         *facts(desk, {n: texts[n] for n in ("tasks", "mentor", "wage") if texts.get(n)}, "letter"), Fact(_("Your contact in the municipality"), responsible),
     ]
+
+
+@site.page("/agreements/<uuid:id>/letter.pdf", who=JC)
+def letter_pdf(desk: Desk, id: UUID) -> Any:
+    """The letter as PDF, where that can be made."""
+    return as_pdf(letter, desk, id)
+
+
+@site.page("/leaflet", who=STAFF)
+def leaflet(desk: Desk) -> str:
+    """Advice for the job interview in the citizen's language, to print. It knows of nobody."""
+    chosen = request.args.get("language", words.language())
+    if chosen not in printed.leaflets():
+        raise NotFound("There is no leaflet in this language.")
+    return desk.show("leaflet.html", leaflet=printed.leaflets()[chosen], leaflets=printed.leaflets(), chosen=chosen,
+                     pdf=url_for("leaflet_pdf", language=chosen) if printed.makes_pdf() else "")
+
+
+@site.page("/leaflet.pdf", who=STAFF)
+def leaflet_pdf(desk: Desk) -> Any:
+    """The leaflet as PDF, where that can be made."""
+    return as_pdf(leaflet, desk)
+
+
+def as_pdf(page: Callable[..., str], desk: Desk, *path: Any) -> Any:
+    if not printed.makes_pdf():
+        raise NotFound("PDF is not made here. Print the page instead.")
+    return printed.pdf(page(desk, *path), page.__name__)

@@ -44,7 +44,8 @@ def to_present(desk: Desk, match: Given) -> Given:
 
 def to_book(desk: Desk, match: Given) -> Given:
     place = desk.read("read_workplace", id=UUID(str(match["workplace_id"])))
-    return {"values": {"place": (place.get("address") or place["name"])[:200], "companions": ["consultant"]}, "beside": beside(plain.match_facts(desk, match))}
+    return {"values": {"place": (place.get("address") or place["name"])[:200], "companions": ["consultant"]},
+            "beside": beside(plain.match_facts(desk, match), links=[(desk.page("leaflet"), _("Advice for the interview, to print in five languages"))])}
 
 
 def to_hold(desk: Desk, match: Given) -> Given:

@@ -24,7 +24,7 @@ class Listing(Loads):
 
 class WorkQuery(Loads):
     why = Text(max=40, pattern="^[a-z_]+$")
-    after = Text(max=60, pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
+    after = Text(max=60, pattern="^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
 
 
