@@ -379,7 +379,10 @@ def test_reports_hold_counts_alone_in_every_form_and_only_for_who_may_read_them(
                 assert answer.status == (200 if allowed else 401 if persona == "nobody" else 403), (name, form, persona)
                 assert walk.plain not in answer.text and walk.hidden not in answer.text
                 if allowed and form == "json":
-                    assert all(set(row) == {"key", "label", "value"} and isinstance(row["value"], int) for row in answer.json["rows"])
+                    assert all(set(row) in ({"key", "label", "value"}, {"key", "label", "value", "suppressed"}) for row in answer.json["rows"])
+                    assert all((row["value"] is None) == row.get("suppressed", False) and isinstance(row["value"], int | None) for row in answer.json["rows"])
+                    if role_of(persona) not in ("caseworker", "consultant", "team_lead"):
+                        assert not any(row["value"] in (1, 2, 3, 4) for row in answer.json["rows"]) and answer.json["total"] not in (1, 2, 3, 4)
     assert not walk.watch.faults, "\n".join(walk.watch.faults[:20])
 
 

@@ -20,7 +20,8 @@ class ReportQuery(Loads):
 class Row(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
-    value = fields.Integer(required=True)
+    value = fields.Integer(required=True, allow_none=True, metadata={"description": "null: kept back."})
+    suppressed = fields.Boolean(metadata={"description": "true: below five, or a cell below five could be computed from it. Absent where the value is told."})
 
 
 class Report(Schema):
@@ -31,7 +32,7 @@ class Report(Schema):
     as_of = fields.Date(required=True)
     note = fields.String(allow_none=True)
     rows = fields.List(fields.Nested(Row), required=True)
-    total = fields.Integer(required=True)
+    total = fields.Integer(required=True, allow_none=True, metadata={"description": "null: kept back."})
 
 
 class FieldError(Schema):

@@ -119,7 +119,7 @@ class Desk:
         if held is not None:
             held.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
-    def read(self, name: str, arguments: Mapping[str, Any] | None = None, **path: Any) -> Any:
+    def read(self, name: str, arguments: Mapping[str, Any] | None = None, /, **path: Any) -> Any:
         """What the API's read of this name gives this actor: a document, or {items, next, total}.
 
         Raises:
