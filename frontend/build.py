@@ -27,7 +27,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     css = subprocess.run([MODULES / ".bin" / "sass", "--style=compressed", "--no-source-map", "--quiet", f"--load-path={MODULES}", HERE / "theme.scss"],
                          capture_output=True, text=True, check=True).stdout
-    css = faces() + FACE.sub("", css)
+    css = faces() + FACE.sub("", css.lstrip("\ufeff"))  # a byte order mark inside the file would take the first rule with it, which makes boxes count their padding
     for found in {match[2] for match in URL.finditer(css) if not match[2].startswith("data:")}:
         copy(found)
     (OUT / "theme.css").write_text(css, encoding="utf-8")
