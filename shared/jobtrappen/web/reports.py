@@ -143,8 +143,10 @@ def install(api: Api, runtime: Runtime) -> None:
     @api.read("/reports/<string:name>", resource="report", who=roles.STAFF, query=schemas.REPORT_QUERY, dumps=schemas.REPORT,
               gives="application/json text/csv text/plain")
     def report(tx: Tx, arguments: dict[str, Any], name: str) -> Any:
-        """A table of the service, as of the end of a day. Who does not work on the cases sees no cell below five, and none that such
-        a one could be computed from: its value is null and `suppressed` true; a total that is kept back is null."""
+        """A table of the service, as of the end of a day.
+
+        Who does not work on the cases sees no cell below five, and none that such a one could be computed from: its value is null
+        and `suppressed` true; a total that is kept back is null."""
         runtime.service.rights.of(tx.actor, "report")  # text and CSV do not pass through the rights' view
         if name not in own:
             raise NotFound(f"This service has no report of this name; it has {', '.join(sorted(own))}.")
