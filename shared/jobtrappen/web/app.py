@@ -150,7 +150,7 @@ def _no_service(paths: list[str]) -> WsgiResponse:
 
 def one_address(runtimes: Iterable[Runtime]) -> Callable[..., Any]:
     """The services mounted under their paths, with a front page that names them."""
-    made = list(runtimes)
+    made = sorted(runtimes, key=lambda runtime: SERVICES.index(runtime.name))
     apps = {PATHS[runtime.name]: service_app(runtime, [one.name for one in made]) for runtime in made}
 
     def front(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:

@@ -16,7 +16,8 @@ from jobtrappen.errors import NotSignedIn, TooMany
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, transaction
 from jobtrappen.web.api import within
-from jobtrappen.web.pages import drafts, session as sessions, words
+from jobtrappen.web.pages import drafts, words
+from jobtrappen.web.pages import session as sessions
 from jobtrappen.web.reads import PURPOSES
 
 KEPT = "kept-text"

@@ -18,7 +18,8 @@ from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor
 from jobtrappen.web import problem
 from jobtrappen.web.api import Route
-from jobtrappen.web.pages import assets, door, drafts, forms, operator, provider, reports, session as sessions, things, words
+from jobtrappen.web.pages import assets, door, drafts, forms, operator, provider, reports, things, words
+from jobtrappen.web.pages import session as sessions
 from jobtrappen.web.pages.site import Desk, Page, Site
 
 csrf = CSRFProtect()
