@@ -228,3 +228,8 @@ def seal_details(tx: Tx, details: dict[str, Any]) -> str | None:
     """Free text and other details of a transition, encrypted; None when there are none."""
     plain = {k: v for k, v in details.items() if v not in (None, "", [])}
     return tx.runtime.vault.seal_document(json.loads(json.dumps(plain, default=str)), "transition") if plain else None
+
+
+def open_details(tx: Tx, sealed: str) -> dict[str, Any]:
+    """What `seal_details` sealed in a transition."""
+    return tx.runtime.vault.open_document(sealed, "transition")

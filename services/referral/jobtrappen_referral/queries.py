@@ -12,7 +12,7 @@ from sqlalchemy import and_, false, func, or_, select
 from jobtrappen import tables
 from jobtrappen.errors import Invalid
 from jobtrappen.roles import CONSULTANT
-from jobtrappen.tx import Tx
+from jobtrappen.tx import Tx, open_details
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
 from jobtrappen_referral.model import (
@@ -144,7 +144,7 @@ def with_dialogue(tx: Tx, thing: Any) -> Any:
 
 
 def _words(tx: Tx, sealed: str) -> dict[str, Any]:
-    return {name: value for name, value in tx.runtime.vault.open_document(sealed, "transition").items() if name != "case_id"}
+    return {name: value for name, value in open_details(tx, sealed).items() if name != "case_id"}
 
 
 def with_limits(tx: Tx, assessment: Assessment) -> Assessment:

@@ -89,8 +89,9 @@ def read(language: str, folders: Iterable[Path]) -> Catalogue:
             for message in read_po(source, locale=language):
                 if message.fuzzy:
                     continue
-                if isinstance(message.id, list | tuple) and all(message.string):
-                    made.plurals[message.id[0]] = tuple(message.string)
+                if isinstance(message.id, list | tuple):
+                    if isinstance(message.string, list | tuple) and all(message.string):
+                        made.plurals[message.id[0]] = tuple(message.string)
                 elif message.id and isinstance(message.id, str) and message.string:
                     made.words[message.id] = str(message.string)
     return made
