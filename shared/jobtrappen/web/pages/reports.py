@@ -17,7 +17,7 @@ from jobtrappen.web.api import Route
 from jobtrappen.web.pages.site import Desk, Page
 
 ROW, GAP, LEFT, WIDE, RIGHT, AXIS = 28, 14, 300, 420, 80, 26
-LINE = 38
+LINE = 40
 """So many letters of a label fit beside its bar; a longer one takes two lines."""
 STEPS = (1, 2, 5, 8)
 
