@@ -3,6 +3,7 @@
 stand behind one real address, so that signing out reaches them all."""
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.db import reading
 from jobtrappen.web.app import one_address, service_app
 from jobtrappen.web.pages import session as sessions
+from jobtrappen.web.pages.assets import STATIC
 from tests.pages.browser import Browser
 from tests.support.process import free_ports
 from tests.support.stages_partners import a_key, a_partner
@@ -115,6 +117,15 @@ def test_a_cookie_that_was_changed_or_signed_elsewhere_is_nobodys(suite: Suite, 
     for value in (forged, good[:-2], "x" + good, good.partition(".")[0], ""):
         assert copied(suite, value).get(f"{PATHS[service]}/").status in (401,), value
     assert copied(suite, good).get(f"{PATHS['referral']}/").status == 200
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nothing_stays_in_the_browser(suite: Suite, service: str) -> None:
+    browser = suite.by("admin", service)
+    for path in ("/", "/sign-in", "/nothing"):
+        assert browser.get(PATHS[service] + path, follow=True).headers["Cache-Control"] == "no-store"
+    for script in STATIC.glob("*.js"):
+        assert not re.search(r"localStorage|sessionStorage|indexedDB|document\.cookie", script.read_text(encoding="utf-8")), script
 
 
 # ---- When a session ends
