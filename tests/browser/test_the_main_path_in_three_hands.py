@@ -66,6 +66,7 @@ def test_from_referral_to_ordinary_job(someone: Callable[..., Person], town: Tow
     mehmet.go(f"followup/courses/{case}")
     assert "Farida" in mehmet.text
 
-    # karen asks the school, the school answers
+    # the school has its own inbox, and karen finds her in the partners' part
     karen.finds("Farida", f"partners/cases/{case}")
-    print(karen.text)
+    school.go("partners/")
+    assert "Farida" not in school.text, "nobody has asked the school about her"
