@@ -88,9 +88,25 @@ def commit(session: Session) -> None:
         _one_by_one(session, orders)
         session.commit()
         return
-    with _pipeline(connection) as driver:
-        _send(driver, orders)
-        session.commit()
+    try:
+        with _pipeline(connection) as driver:
+            _send(driver, orders)
+            session.commit()
+    except BaseException:
+        _leave_nothing_open(connection)
+        raise
+
+
+def _leave_nothing_open(connection: Connection) -> None:
+    """An error on the way to COMMIT can come out of the ROLLBACK that follows it, which shares the pipeline. SQLAlchemy then takes the
+    transaction for ended, and would hand the connection on to the next one with it still open and failed."""
+    driver: Any = None if connection.closed or connection.invalidated else connection.connection.dbapi_connection
+    if driver is None or driver.closed or not driver.pgconn.transaction_status:  # 0 is idle
+        return
+    try:
+        driver.rollback()
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection.invalidate(error)
 
 
 def _one_by_one(session: Session, orders: Sequence[Order]) -> None:
