@@ -21,7 +21,7 @@ WRITERS = {"usecases", "effects", "reactions"}
 HELPERS = {"followup.duties", "partners.notices", "referral.persons"}
 """What two of the writers share; nobody else may call them to write."""
 KIT_WRITERS = {"tx", "lifecycle", "idempotency", "audit", "auth", "people", "relay", "consumer", "inbox", "parking", "heartbeat", "migrate", "watch", "reseal", "limits",
-               "rebuild", "republish", "restore", "dead"}
+               "rebuild", "republish", "restore", "dead", "web.pages.session", "web.pages.drafts"}
 SQL = re.compile(r"\s*(INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b", re.IGNORECASE)
 STATEMENTS = {"insert", "update", "delete"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from flask import g, request, url_for
+from flask import Response, g, request, url_for
 from marshmallow import ValidationError
 
 from jobtrappen.errors import Invalid, NotFound
@@ -203,4 +203,4 @@ def leaflet_pdf(desk: Desk) -> Any:
 def as_pdf(page: Callable[..., str], desk: Desk, *path: Any) -> Any:
     if not printed.makes_pdf():
         raise NotFound("PDF is not made here. Print the page instead.")
-    return printed.pdf(page(desk, *path), page.__name__)
+    return Response(printed.pdf(page(desk, *path)), content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{page.__name__}.pdf"'})

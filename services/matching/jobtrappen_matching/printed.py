@@ -12,8 +12,6 @@ from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
-from flask import Response
-
 PAPER = """
 @page { size: A4; margin: 20mm 22mm }
 body { font-family: "IBM Plex Sans", "Noto Sans", "Noto Sans Arabic", "DejaVu Sans", sans-serif; font-size: 11.5pt; line-height: 1.5; color: #000 }
@@ -37,10 +35,9 @@ def makes_pdf() -> bool:
     return find_spec("weasyprint") is not None
 
 
-def pdf(page: str, name: str) -> Response:
+def pdf(page: str) -> bytes:
     """A page as PDF. Nothing is fetched for it, neither from this machine nor from another: the paper has a style of its own."""
     from weasyprint import CSS, HTML
     from weasyprint.urls import URLFetcher
 
-    made = HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(stylesheets=[CSS(string=PAPER)])
-    return Response(made, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}.pdf"'})
+    return bytes(HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(stylesheets=[CSS(string=PAPER)]))

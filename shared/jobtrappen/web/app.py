@@ -20,7 +20,8 @@ from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.errors import Forbidden, NotSignedIn
 from jobtrappen.runtime import Runtime
 from jobtrappen.web import access, health, incoming, openapi, problem, reports, schemas
-from jobtrappen.web.api import Api, Route, authenticate, view, within
+from jobtrappen.web.api import Api, Route, view
+from jobtrappen.web.callers import authenticate, within
 from jobtrappen.web.pages import door, session
 from jobtrappen.web.pages import serve as pages
 

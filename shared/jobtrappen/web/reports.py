@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ def published(own: Mapping[str, Report], name: str, tx: Tx, as_of: date) -> dict
 
 def without_small_cells(own: Mapping[str, Report], tables: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Tables of one day, all of them that share people, with what must not be told kept back."""
-    cells = {(name, r["key"]): r["value"] for name, table in tables.items() for r in table["rows"]}
+    cells: dict[Hashable, int] = {(name, r["key"]): r["value"] for name, table in tables.items() for r in table["rows"]}
     sums = [small_cells.Sum((name, "total"), tuple((name, r["key"]) for r in table["rows"])) for name, table in tables.items()]
     cells |= {(name, "total"): table["total"] for name, table in tables.items()}
     shared = [((name, key), parts) for name in tables for key, parts in own[name].made_of.items() if all(other in tables for other, _key in parts)]

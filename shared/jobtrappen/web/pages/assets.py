@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request, url_for
-from werkzeug.security import safe_join
 from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
 
 STATIC = Path(__file__).parents[1] / "static"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".woff": "font/woff", ".txt": "text/plain; charset=utf-8"}

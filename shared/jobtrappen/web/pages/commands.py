@@ -10,7 +10,8 @@ from flask import request
 
 from jobtrappen import clock
 from jobtrappen.errors import Forbidden
-from jobtrappen.web.api import Call, Replayed, carry_out, within
+from jobtrappen.web.api import Call, Replayed, carry_out
+from jobtrappen.web.callers import within
 from jobtrappen.web.pages.site import Desk
 
 

@@ -15,7 +15,7 @@ from jobtrappen.config import PATHS
 from jobtrappen.errors import NotSignedIn, TooMany
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, transaction
-from jobtrappen.web.api import within
+from jobtrappen.web.callers import within
 from jobtrappen.web.pages import drafts, words
 from jobtrappen.web.pages import session as sessions
 from jobtrappen.web.reads import PURPOSES
