@@ -220,7 +220,7 @@ def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[
     return {"items": queries.things_of_case(tx, queries.candidate(tx, case_id).id)}
 
 
-@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True)
+@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
 def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """What the caller must do next, by date."""
     return work.listing(tx, arguments)

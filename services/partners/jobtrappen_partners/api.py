@@ -202,14 +202,14 @@ def my_notices(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     return queries.notices(tx, arguments, partner_id=UUID(tx.actor.partner_id))
 
 
-@api.read("/my/work", dumps=s.WORK_OUT, resource="work", who=PA, query=s.WORK_QUERY, many=True, audits=True)
+@api.read("/my/work", dumps=s.WORK_OUT, resource="work", who=PA, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
 def my_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """What I must answer or deliver next, by date."""
     require_scope(tx.actor, "requests")
     return work.of_partner(tx, arguments)
 
 
-@api.read("/work", dumps=s.WORK_OUT, resource="work", who=REQUESTER, query=s.WORK_QUERY, many=True, audits=True)
+@api.read("/work", dumps=s.WORK_OUT, resource="work", who=REQUESTER, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
 def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """What the caller must do next, by date."""
     return work.of_staff(tx, arguments)

@@ -212,7 +212,7 @@ def list_lists(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     return {**found, "items": queries.with_counts(tx, found["items"])}
 
 
-@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True)
+@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
 def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """What the caller must do next, by date."""
     return work.listing(tx, arguments)

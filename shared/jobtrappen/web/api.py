@@ -51,6 +51,8 @@ class Route:
     """What an audited read is for, as the citizen's access report tells it."""
     limit: str = ""
     """The limit that each use counts against (limits.DEFAULTS)."""
+    counts: tuple[str, ...] = ()
+    """Numbers that a list gives beside its total."""
 
 
 @dataclass
@@ -74,12 +76,12 @@ class Api:
 
     def read(self, path: str, *, resource: str, dumps: Schema | None = None, who: frozenset[str] = roles.STAFF, query: Schema | None = None,
              on: type | None = None, many: bool = False, audits: bool = False, lifecycle: Lifecycle | None = None,
-             gives: str = "application/json", public: bool = False, purpose: str = "case_work") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+             gives: str = "application/json", public: bool = False, purpose: str = "case_work", counts: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register a GET. The query is called as (tx, arguments) or (tx, thing, arguments)."""
 
         def register(call: Callable[..., Any]) -> Callable[..., Any]:
             self.routes.append(Route("GET", path, call.__name__, call, _first_line(call), who, resource, None, query, dumps, on, 200,
-                                     many, audits, lifecycle, None, "", gives, public, purpose, "search" if audits and (many or purpose != "case_work") else ""))
+                                     many, audits, lifecycle, None, "", gives, public, purpose, "search" if audits and (many or purpose != "case_work") else "", counts))
             return call
 
         return register
