@@ -22,8 +22,9 @@ from jobtrappen.demo.people import employers
 from jobtrappen.demo.plan import random_cohort
 
 GIVE_UP_SECONDS = 400.0
-THREADS = 8
-HOT_CASES = 3
+THREADS = 4
+"""Few, so that what was killed finds a processor to start on again; more of them only wait for each other."""
+HOT_CASES = 2
 WORKERS = 2
 """Threads that book and move talks of each hot case."""
 
