@@ -18,6 +18,7 @@ body { font-family: "IBM Plex Sans", "Noto Sans", "Noto Sans Arabic", "DejaVu Sa
 .header, .footer, .skipnav, .d-print-none, .sr-only { display: none }
 h1 { font-size: 19pt } h2 { font-size: 14pt }
 li { margin-bottom: 2.2mm }
+.jt-write { border-bottom: .3mm dotted #000; margin: 0 0 4mm 0 }
 dt { font-weight: bold } dd { margin: 0 0 2mm 0 }
 td, th { text-align: start; vertical-align: top; padding: 1mm 4mm 1mm 0 }
 """
