@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Subquery, and_, case, exists, func, select, tuple_
 
-from jobtrappen import people, tables
+from jobtrappen import heard, people, tables
 from jobtrappen.errors import not_yet
+from jobtrappen.roles import JC
 from jobtrappen.tx import Tx
-from jobtrappen.web.common import page
+from jobtrappen.web.common import history, page
 from jobtrappen_followup import duties, limits
-from jobtrappen_followup.model import RUNNING, Contact, Course, Duty, Extension, Placement
+from jobtrappen_followup.model import HEARD, RUNNING, Contact, Course, Duty, Extension, Placement
 from jobtrappen_followup.staircase import LADDER, Change, Stay, path
 
 T = tables.transition.c
@@ -133,6 +134,16 @@ def with_notes(tx: Tx, duty: Duty) -> Duty:
 
 def contacts(tx: Tx, case_id: UUID) -> list[Contact]:
     return [with_summary(tx, c) for c in tx.all(Contact, case_id=case_id)]
+
+
+def timeline(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What has happened in a case, here and as other services told. Contacts and milestones are read by those who work with them."""
+    more: list[dict[str, Any]] = []
+    if tx.actor.role in JC:
+        more = [{"what": "contact.held", "about": c.kind, "by": c.by, "effective_date": c.held_on, "thing_id": c.id} for c in tx.all(Contact, case_id=case_id)]
+        reached = select(Duty).where(Duty.case_id == case_id, Duty.kind.in_(list(duties.MILESTONES)), Duty.done_on.is_not(None))
+        more += [{"what": "milestone.seen", "about": str(duties.MILESTONES[d.kind]), "resource": "duty", "thing_id": d.id, "effective_date": d.done_on} for d in tx.session.scalars(reached)]
+    return heard.timeline(tx, HEARD, case_id, history(tx, case_id), more)
 
 
 def with_summary(tx: Tx, contact: Contact) -> Contact:

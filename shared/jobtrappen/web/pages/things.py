@@ -18,7 +18,7 @@ from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page, Site, commands_on, singles
 
 FRAME = ("id", "version", "allowed_actions", "status", "case_id")
-PLAIN = frozenset({"access_report", "person", "history", "work"})
+PLAIN = frozenset({"access_report", "person", "history", "work", "timeline"})
 """Resources that are shown elsewhere or to services alone."""
 
 
