@@ -102,6 +102,12 @@ def duty_done(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     return queries.whole_duties(tx, [usecases.duty_done(tx, duty, command)])[0]
 
 
+@api.command("/courses/<uuid:id>/responsible", loads=s.TAKE_OVER, dumps=s.COURSE_OUT, resource="course", who=JC, on=Course, lifecycle=COURSE)
+def take_over(tx: Tx, course: Course, command: dict[str, Any]) -> Course:
+    """Another consultant becomes the one who answers for the course."""
+    return queries.course_of(tx, usecases.take_over(tx, course, command).id)
+
+
 @api.command("/duties/<uuid:id>/postpone", loads=s.POSTPONE, dumps=s.DUTY_OUT, resource="duty", who=JC, on=Duty)
 def postpone(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     """Later, with the reason."""

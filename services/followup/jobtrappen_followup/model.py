@@ -31,6 +31,8 @@ class Course(Aggregate, Base):
     first_referral_id: Mapped[UUID]
     planned_start: Mapped[date]
     return_class: Mapped[str | None] = mapped_column(String(10))
+    responsible: Mapped[str | None] = mapped_column(String(80), index=True)
+    """The consultant whose the course is: the first who did something in it, until somebody takes over. Empty, it is everybody's."""
 
 
 class Placement(Aggregate, Base):

@@ -42,7 +42,7 @@ def referral_accepted(tx: Tx, event: Event) -> None:
     elif course.status != "open":
         if course.status == "retracted":
             course.first_referral_id = UUID(event.data["referral_id"])
-        course.return_class = None
+        course.return_class = course.responsible = None
         COURSE.apply(tx, course, "readmit", {"effective_date": _day(event, course.effective_date), "planned_start": planned})
     tx.session.flush()
     duties.add(tx, case_id, "first_contact", planned, _day(event))
