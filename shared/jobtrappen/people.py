@@ -67,6 +67,15 @@ def copies_of(session: Session, runtime: Runtime, case_ids: Collection[UUID]) ->
     return {row.case_id: {**runtime.vault.open_document(row.sealed, "person_copy"), **({"protected": True} if row.wanted > row.version else {})} for row in rows}
 
 
+def overdue(session: Session, case_id: UUID) -> dict[str, Any]:
+    """{of: when the copy that is here was fetched, answered: when the owner last answered at all}, where a newer one is wanted and
+    has been asked for without an answer; {} where nothing is missing."""
+    row = session.execute(select(PC.fetched_at, PC.wanted, PC.version, PC.tries, PC.erased).where(PC.case_id == case_id)).first()
+    if row is None or row.erased or row.wanted <= row.version or not row.tries:
+        return {}
+    return {"of": row.fetched_at, "answered": session.scalar(select(func.max(PC.fetched_at)))}
+
+
 def wanted(session: Session) -> int:
     """How many copies are older than what is wanted; `settle` waits for 0."""
     return session.scalar(select(func.count()).where(PC.wanted > PC.version, PC.erased == 0)) or 0

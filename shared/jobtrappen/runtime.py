@@ -40,6 +40,8 @@ class Projection:
     """Whose reactions fill it."""
     keeps: tuple[str, ...] = ()
     """Columns that come from elsewhere."""
+    fills: Callable[[Any, Any], None] | None = None
+    """The one reaction that fills it, where others listen to the same events and do more."""
 
     @property
     def name(self) -> str:

@@ -109,6 +109,57 @@ def test_my_work_has_the_overdue_first_and_each_line_lands_on_its_action(world: 
     assert first in mehmet.get(f"/courses/{case}").html
 
 
+def test_my_work_opens_on_ones_own_courses_and_on_what_is_nobodys_and_the_teams_has_an_address(world: World, people: dict[str, Browser], mehmet: Browser) -> None:
+    def remember(case: str, who: str, text: str) -> None:
+        made = world.followup(who).post("/duties", {"case_id": case, "kind": "next_action", "due_on": TODAY, "text": text})
+        assert made.status == 201, made.text
+
+    own, anothers, nobodys = (a_course(world, day=AGO) for _ in range(3))
+    remember(own, CONSULTANT, "Ring til min egen")
+    remember(nobodys, TEAM_LEAD, "Find en til borgeren")  # who leads the team and writes something down does not take it over
+    remember(anothers, CONSULTANT, "Ring til en andens")
+    hers = world.followup(TEAM_LEAD).get(f"/courses/{anothers}").json
+    assert hers["responsible"] == CONSULTANT, "whoever begins with a course has it"
+    form = mehmet.get(mehmet.get(f"/courses/{anothers}").link("Skift ansvarlig"))
+    assert form.form().values["responsible"] == [CONSULTANT]
+    assert "Ansvarlig: lone" in mehmet.send(form, responsible=TEAM_LEAD).text
+
+    page = mehmet.get("/?kind=next_action&due_by=" + TODAY.isoformat())
+    assert "Ring til min egen" in page.text and "Find en til borgeren" in page.text and "Ingen ansvarlig endnu" in page.text and "Ring til en andens" not in page.text
+    team = mehmet.get(page.link("Hele teamets"))
+    assert "whose=team" in page.link("Hele teamets") and "kind=next_action" in page.link("Hele teamets")
+    assert all(text in team.text for text in ("Ring til min egen", "Find en til borgeren", "Ring til en andens")) and "lone" in team.text
+    kept = mehmet.get("/?whose=team").form("jt-filter")
+    assert kept.values["whose"] == ["team"], "a filter beside it keeps it"
+    lone = people[TEAM_LEAD].get(f"/?kind=next_action&due_by={TODAY}")
+    assert all(text in lone.text for text in ("Ring til min egen", "Find en til borgeren", "Ring til en andens")), "a team lead begins with the team's"
+    assert "Ring til min egen" not in people[TEAM_LEAD].get(lone.link("Mine egne")).text
+    counts = world.followup(CONSULTANT).get("/duties/due", whose="mine").json
+    assert counts["today"] < world.followup(CONSULTANT).get("/duties/due").json["today"]
+    assert world.followup(CONSULTANT).get("/duties", whose="hers").status == 422
+
+
+def test_a_course_that_was_returned_and_comes_again_is_nobodys(world: World, mehmet: Browser) -> None:
+    case = a_course(world, day=AGO)
+    assert world.followup(CONSULTANT).post("/contacts", {"case_id": case, "kind": "call", "with": "citizen", "summary": "Hej"}).status == 201
+    assert "Ansvarlig: mehmet" in mehmet.get(f"/courses/{case}").text
+    assert world.referral(CONSULTANT).post(f"/cases/{case}/return", {"reason": "moved_away", "present_state": "moved_away", "documentation": "Flyttet"}).status in (200, 201), "returned"
+    world.settle()
+    referred = world.referral(CASEWORKER).post("/referrals", {"case_id": case, "track": "adult", "source": "form"}).id
+    assert world.referral(CASEWORKER).post(f"/referrals/{referred}/send", {"target_unit": "jobkonsulenterne", "purpose": "job", "legal_basis": "lab"}).status == 200
+    assert world.referral(CONSULTANT).post(f"/referrals/{referred}/accept", {"responsible": "mehmet", "planned_start": TODAY}).status == 200
+    world.settle()
+    assert world.followup(CONSULTANT).get(f"/courses/{case}").json["responsible"] is None
+
+
+def test_a_citizen_is_called_from_the_course_and_from_the_form_of_a_contact(world: World, people: dict[str, Browser], mehmet: Browser) -> None:
+    case = a_course(world, day=AGO, given_name="Ringe", family_name="Op", phone="+45 12 34 56 78")
+    for path in (f"/courses/{case}", contact_path(case)):
+        assert mehmet.get(path).link("+45 12 34 56 78") == "tel:+4512345678", path
+    assert "12 34 56 78" not in people[CASEWORKER].get(f"/courses/{case}").text, "a caseworker reads it where the case is at home"
+    assert "phone" not in world.followup(CASEWORKER).get(f"/courses/{case}").json
+
+
 def test_my_work_is_filtered_by_the_address_and_tells_what_it_cannot_read(mehmet: Browser) -> None:
     page = mehmet.get("/?kind=milestone_4")
     assert page.status == 200 and "Holder det efter 4 uger?: " in page.text and "Opkald på første dag: " not in page.text

@@ -24,7 +24,7 @@ from jinja2 import nodes
 from marshmallow import Schema, fields, validate
 from werkzeug.exceptions import default_exceptions
 
-from jobtrappen import plugins, roles
+from jobtrappen import heard, plugins, roles
 from jobtrappen.auth import DEMO_USERS
 from jobtrappen.config import SERVICES
 from jobtrappen.contracts import vocabulary
@@ -210,6 +210,8 @@ def _kit(found: Asked) -> None:
     found.code("service", SERVICES, "config.py")
     found.code("purpose", PURPOSES, "reads.py")
     found.code("kept", ("waiting", "parked", "behind", "dropped"), "operator.html")
+    found.code("event", [*heard.EVENTS, "contact.held", "milestone.seen"], "heard.py")
+    found.code("request_type", vocabulary.FIELDS["request_type"]["enum"], "vocabulary.py")
     found.code("track", vocabulary.FIELDS["track"]["enum"], "vocabulary.py")
     for kind, codes in (("measure", vocabulary.MEASURES), ("step", vocabulary.STEPS), ("by", vocabulary.PARTIES), ("reason_code", vocabulary.REASONS),
                         ("outcome_code", vocabulary.OUTCOMES), ("how", vocabulary.HOW_ENDED), ("status", vocabulary.STATES), ("start_step", vocabulary.FIELDS["start_step"]["enum"])):

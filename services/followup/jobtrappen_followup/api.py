@@ -8,7 +8,7 @@ from uuid import UUID
 from jobtrappen.roles import JC, JC_CW
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import TRANSITION, history
+from jobtrappen.web.common import HAPPENED, TRANSITION, history
 from jobtrappen_followup import queries, usecases
 from jobtrappen_followup import schemas as s
 from jobtrappen_followup.model import COURSE, PLACEMENT, Contact, Course, Duty, Placement
@@ -34,6 +34,12 @@ def read_course(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> Course:
 def course_history(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
     """Every transition of the course and its placements."""
     return {"items": history(tx, queries.course_of(tx, case_id).id)}
+
+
+@api.read("/courses/<uuid:case_id>/timeline", dumps=HAPPENED, resource="timeline", who=JC_CW, many=True, audits=True)
+def course_timeline(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """What has happened in a case in all services, as far as it has been heard of here; the latest first."""
+    return {"items": queries.timeline(tx, queries.course_of(tx, case_id).id)}
 
 
 @api.read("/courses/<uuid:case_id>/steps", dumps=s.STAY_OUT, resource="step", who=JC_CW, many=True, audits=True)
@@ -94,6 +100,12 @@ def make_duty(tx: Tx, command: dict[str, Any]) -> Duty:
 def duty_done(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     """It is done; a milestone says whether the placement still holds."""
     return queries.whole_duties(tx, [usecases.duty_done(tx, duty, command)])[0]
+
+
+@api.command("/courses/<uuid:id>/responsible", loads=s.TAKE_OVER, dumps=s.COURSE_OUT, resource="course", who=JC, on=Course, lifecycle=COURSE)
+def take_over(tx: Tx, course: Course, command: dict[str, Any]) -> Course:
+    """Another consultant becomes the one who answers for the course."""
+    return queries.course_of(tx, usecases.take_over(tx, course, command).id)
 
 
 @api.command("/duties/<uuid:id>/postpone", loads=s.POSTPONE, dumps=s.DUTY_OUT, resource="duty", who=JC, on=Duty)

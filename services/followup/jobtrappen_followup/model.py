@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -16,6 +16,8 @@ from jobtrappen.roles import JC, SYS
 
 Base = base("followup")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Course(Aggregate, Base):
@@ -29,6 +31,8 @@ class Course(Aggregate, Base):
     first_referral_id: Mapped[UUID]
     planned_start: Mapped[date]
     return_class: Mapped[str | None] = mapped_column(String(10))
+    responsible: Mapped[str | None] = mapped_column(String(80), index=True)
+    """The consultant whose the course is: the first who did something in it, until somebody takes over. Empty, it is everybody's."""
 
 
 class Placement(Aggregate, Base):

@@ -7,14 +7,15 @@ from datetime import date, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, case, exists, func, select, tuple_
+from sqlalchemy import Subquery, and_, case, exists, func, or_, select, tuple_
 
-from jobtrappen import people, tables
+from jobtrappen import heard, people, tables
 from jobtrappen.errors import not_yet
+from jobtrappen.roles import JC
 from jobtrappen.tx import Tx
-from jobtrappen.web.common import page
+from jobtrappen.web.common import history, page
 from jobtrappen_followup import duties, limits
-from jobtrappen_followup.model import RUNNING, Contact, Course, Duty, Extension, Placement
+from jobtrappen_followup.model import HEARD, RUNNING, Contact, Course, Duty, Extension, Placement
 from jobtrappen_followup.staircase import LADDER, Change, Stay, path
 
 T = tables.transition.c
@@ -29,7 +30,9 @@ def course_of(tx: Tx, case_id: UUID) -> Course:
         NotYet: no accepted referral of it has been heard of.
     """
     course: Course = tx.session.get(Course, case_id) or not_yet("course")
-    return with_next([named(tx, course)], tx)[0]
+    with_next([named(tx, course)], tx)
+    course.phone = people.copy_of(tx.session, tx.runtime, case_id).get("phone") if course.name_is == "known" else None  # type: ignore[attr-defined]
+    return course
 
 
 def courses(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +94,8 @@ def worklist(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     for name in ("case_id", "placement_id", "kind"):
         if arguments.get(name):
             query = query.where(getattr(Duty, name) == arguments[name])
+    if arguments.get("whose") == "mine":
+        query = query.where(_hers(tx))
     if arguments.get("due_from"):
         query = query.where(Duty.due_on >= arguments["due_from"])
     if arguments.get("due_by"):
@@ -105,6 +110,11 @@ def worklist(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"items": whole_duties(tx, items), "total": total, "next": str(items[-1].id) if len(items) == arguments["limit"] else None}
 
 
+def _hers(tx: Tx) -> Any:
+    """Of courses that the actor answers for; what nobody answers for yet is everybody's."""
+    return exists().where(Course.id == Duty.case_id, or_(Course.responsible == tx.actor.id, Course.responsible.is_(None)))
+
+
 def due(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """How much is open, by when it is due; a week ends on its Sunday."""
     week_ends = tx.today + timedelta(days=6 - tx.today.weekday())
@@ -112,6 +122,8 @@ def due(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     query = select(*(func.count().filter(one) for one in by)).select_from(Duty).where(OPEN)
     if arguments.get("kind"):
         query = query.where(Duty.kind == arguments["kind"])
+    if arguments.get("whose") == "mine":
+        query = query.where(_hers(tx))
     counts = zip(("overdue", "today", "this_week", "later"), tx.session.execute(query).one(), strict=True)
     return {**dict(counts), "day": tx.today, "week_ends": week_ends}
 
@@ -120,7 +132,9 @@ def whole_duties(tx: Tx, found: list[Duty]) -> list[Duty]:
     """Duties with names, notes, and the measures of their placements."""
     ids = {duty.placement_id for duty in found if duty.placement_id}
     measures = {row.id: row.measure for row in tx.session.execute(select(Placement.id, Placement.measure).where(Placement.id.in_(ids)))}
+    answers = dict(tx.session.execute(select(Course.id, Course.responsible).where(Course.id.in_({duty.case_id for duty in found}))).all())  # type: ignore[arg-type]
     for duty in found:
+        duty.responsible = answers.get(duty.case_id)  # type: ignore[attr-defined]
         duty.measure = measures.get(duty.placement_id) if duty.placement_id else None  # type: ignore[attr-defined]
         with_notes(tx, duty)
     return named_all(tx, found)
@@ -133,6 +147,16 @@ def with_notes(tx: Tx, duty: Duty) -> Duty:
 
 def contacts(tx: Tx, case_id: UUID) -> list[Contact]:
     return [with_summary(tx, c) for c in tx.all(Contact, case_id=case_id)]
+
+
+def timeline(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What has happened in a case, here and as other services told. Contacts and milestones are read by those who work with them."""
+    more: list[dict[str, Any]] = []
+    if tx.actor.role in JC:
+        more = [{"what": "contact.held", "about": c.kind, "by": c.by, "effective_date": c.held_on, "thing_id": c.id} for c in tx.all(Contact, case_id=case_id)]
+        reached = select(Duty).where(Duty.case_id == case_id, Duty.kind.in_(list(duties.MILESTONES)), Duty.done_on.is_not(None))
+        more += [{"what": "milestone.seen", "about": str(duties.MILESTONES[d.kind]), "resource": "duty", "thing_id": d.id, "effective_date": d.done_on} for d in tx.session.scalars(reached)]
+    return heard.timeline(tx, HEARD, case_id, history(tx, case_id), more)
 
 
 def with_summary(tx: Tx, contact: Contact) -> Contact:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from jobtrappen import heard
 from jobtrappen.errors import NotFound
 from jobtrappen.roles import COORDINATOR, JC, JC_CW, PA
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import TRANSITION, WORK, history
+from jobtrappen.web.common import HAPPENED, TRANSITION, WORK, history
 from jobtrappen_matching import feasible, queries, work
 from jobtrappen_matching import schemas as s
 from jobtrappen_matching.model import (
     AGREEMENT,
+    HEARD,
     MATCH,
     Agreement,
     Candidate,
@@ -212,6 +214,12 @@ def read_candidate(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> Candida
 def case_history(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
     """Every transition of a case's matches and agreements."""
     return {"items": history(tx, queries.candidate(tx, case_id).id)}
+
+
+@api.read("/cases/<uuid:case_id>/timeline", dumps=HAPPENED, resource="timeline", who=JC_CW, many=True, audits=True)
+def case_timeline(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """What has happened in a case in all services, as far as it has been heard of here; the latest first."""
+    return {"items": heard.timeline(tx, HEARD, case_id, history(tx, queries.candidate(tx, case_id).id))}
 
 
 @api.read("/cases/<uuid:case_id>/things", dumps=s.MATCHING_THING, resource="case_thing", who=JC_CW, many=True, audits=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import BEFORE, SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -16,6 +16,8 @@ from jobtrappen.roles import CW, JC, JC_CW, PA, SYS
 
 Base = base("matching")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Employer(Base):

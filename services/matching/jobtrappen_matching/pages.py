@@ -13,12 +13,13 @@ from marshmallow import ValidationError
 
 from jobtrappen.errors import Invalid, NotFound
 from jobtrappen.roles import ADMIN, COORDINATOR, JC, JC_CW, STAFF
-from jobtrappen.web.pages import words
+from jobtrappen.web.pages import timeline, words
 from jobtrappen.web.pages.site import Desk, Page, Site
 from jobtrappen.web.pages.things import Fact, actions, facts
 from jobtrappen.web.pages.words import _, word
 from jobtrappen_matching import places, plain, prefill, printed
 from jobtrappen_matching.codes import CHANGES, MEASURES, SOURCES
+from jobtrappen_matching.model import HEARD
 from jobtrappen_matching.queries import NAMES
 
 site = Site("matching", Path(__file__).parent)
@@ -73,7 +74,7 @@ def case_page(desk: Desk, id: UUID) -> str:
     beside = [(to, _("The case in {service}", service=word("service", service))) for service, path in BESIDE.items() if (to := desk.elsewhere(service, f"{path}{id}"))]
     return desk.show("case.html", case=candidate, name=plain.name_of(candidate), things=things, fit=fit, measure=measure or "", everything="all" in asked, begin=[*begin, *beside],
                      about=about, measures=MEASURES, proposes=desk.may("propose_match") and candidate["status"] == "active",
-                     history=list(reversed(desk.read("case_history", case_id=id)["items"])))
+                     history=timeline.lines(desk, desk.read("case_timeline", case_id=id)["items"]), news=timeline.news(desk, HEARD), copy=timeline.copy(desk, id))
 
 
 def fitting(desk: Desk, candidate: Mapping[str, Any], measure: str | None, everything: bool, more: bool) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ from sqlalchemy import Date, Uuid, and_, exists, func, literal, or_, select, typ
 from sqlalchemy.sql import Select
 
 from jobtrappen import tables
-from jobtrappen.errors import Invalid
 from jobtrappen.roles import CW, JC, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen_matching import queries, terms
@@ -112,28 +111,16 @@ def _hers(tx: Tx, model: Any) -> tuple[Any, ...]:
 
 
 def listing(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
-    """One page of what the actor's role must do, the oldest date first: {items, next, total, late}.
-
-    Raises:
-        Invalid: `after` is no place in the list.
-    """
+    """One page of what the actor's role must do, the oldest date first: {items, next, total, late}."""
     known = {r.why: r for r in reasons(tx) if arguments.get("why") in (None, r.why)}
     if not known:
         return {"items": [], "next": None, "total": 0, "late": 0}
-    limit, after = arguments["limit"], _place(arguments["after"]) if arguments.get("after") else None
+    limit, after = arguments["limit"], arguments["after"].place if arguments.get("after") else None
     counted = tx.session.execute(union_all(*counts(list(known.values()), tx.today))).all()
     found = tx.session.execute(union_all(*(r.rows(after, limit) for r in known.values()))).all()
     lines = sorted(((row.since + timedelta(days=known[row.why].days), row) for row in found), key=lambda line: (line[0], line[1].id))[:limit]
     last = f"{lines[-1][0]}_{lines[-1][1].id}" if len(lines) == limit else None
     return {"items": _named(tx, known, lines), "total": sum(c.n for c in counted), "late": sum(c.late for c in counted), "next": last}
-
-
-def _place(after: str) -> tuple[date, UUID]:
-    day, _, id = after.partition("_")
-    try:
-        return date.fromisoformat(day), UUID(id)
-    except ValueError:
-        raise Invalid("after", "is not the `next` of a page of this list") from None
 
 
 def _named(tx: Tx, known: dict[str, Reason], lines: list[tuple[date, Any]]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from jobtrappen.privacy import CPR_SHAPE
 from jobtrappen.web.common import EMPTY, Paging, Thing, Work
-from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Nested, Text, Uuid, Whole, many
+from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Nested, Place, Text, Uuid, Whole, many
 from jobtrappen_partners import codes
 
 
@@ -181,7 +181,7 @@ class KeyPaging(Paging):
 
 class WorkQuery(Loads):
     why = Text(max=40, pattern="^[a-z_]+$")
-    after = Text(max=60, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
+    after = Place(metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import Date, String, Uuid, and_, case, cast, exists, func, liter
 from sqlalchemy.sql import Select
 
 from jobtrappen import tables
-from jobtrappen.errors import Invalid
 from jobtrappen.roles import COORDINATOR, SYSTEM
 from jobtrappen.tx import Tx
 from jobtrappen_partners import queries
@@ -85,19 +84,11 @@ def _listing(tx: Tx, questions: list[Select[Any]], arguments: dict[str, Any]) ->
     found = [c.why == arguments["why"]] if arguments.get("why") else []
     total, late = tx.session.execute(select(func.count(), func.count().filter(c.due_on < tx.today)).select_from(whole).where(*found)).one()
     if arguments.get("after"):
-        day, id = _after(arguments["after"])
+        day, id = arguments["after"].place
         found.append(or_(place > day, and_(place == day, c.id > id)))
     rows = tx.session.execute(select(whole).where(*found).order_by(place, c.id).limit(arguments["limit"])).all()
     following = f"{rows[-1].due_on or UNDATED}_{rows[-1].id}" if len(rows) == arguments["limit"] else None
     return {"items": _named(tx, rows), "total": total, "late": late, "next": following}
-
-
-def _after(place: str) -> tuple[date, UUID]:
-    day, _, id = place.partition("_")
-    try:
-        return date.fromisoformat(day), UUID(id)
-    except ValueError:
-        raise Invalid("after", "is not the place of a page; take the `next` of the page before") from None
 
 
 def _named(tx: Tx, rows: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from jobtrappen.errors import NotFound
 from jobtrappen.roles import ADMIN, CW, JC, JC_CW, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import EMPTY, PAGING, THING_OF_CASE, TRANSITION, WORK, page
+from jobtrappen.web.common import EMPTY, HAPPENED, PAGING, THING_OF_CASE, TRANSITION, WORK, page
 from jobtrappen_referral import persons, queries, usecases, work
 from jobtrappen_referral import schemas as s
 from jobtrappen_referral.model import (
@@ -101,6 +101,12 @@ def return_case(tx: Tx, citizen: Citizen, command: dict[str, Any]) -> CaseReturn
 def case_history(tx: Tx, citizen: Citizen, _arguments: dict[str, Any]) -> dict[str, Any]:
     """Every transition of the case in this service."""
     return {"items": queries.case_history(tx, citizen.id)}
+
+
+@api.read("/cases/<uuid:id>/timeline", dumps=HAPPENED, resource="timeline", who=JC_CW, on=Citizen, many=True, audits=True)
+def case_timeline(tx: Tx, citizen: Citizen, _arguments: dict[str, Any]) -> dict[str, Any]:
+    """What has happened in a case in all services, as far as it has been heard of here; the latest first."""
+    return {"items": queries.timeline(tx, citizen.id)}
 
 
 @api.command("/returns/<uuid:id>/present-state", loads=s.PresentState(), dumps=s.RETURN_OUT, resource="return", who=JC_CW, on=CaseReturn)

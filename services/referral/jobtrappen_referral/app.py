@@ -12,7 +12,7 @@ from jobtrappen_referral import effects, persons, queries, reports, sources  # n
 from jobtrappen_referral.api import api
 from jobtrappen_referral.model import LIFECYCLES, Base, HeardPlacement
 from jobtrappen_referral.pages import site
-from jobtrappen_referral.reactions import REACTIONS
+from jobtrappen_referral.reactions import REACTIONS, TOLD
 from jobtrappen_referral.rights import RIGHTS
 
 SEALED = (
@@ -24,7 +24,7 @@ SEALED = (
 HASHED = (Hashed("names", "citizen", persons.not_indexed, persons.index_anew),)
 SERVICE = Service("referral", "Henvisning: from referral to a confirmed start step", Base.metadata, api, REACTIONS, RIGHTS, LIFECYCLES,
                   Path(__file__).parent / "migrations", sealed=SEALED, hashed=HASHED, own_cases=queries.own_cases, site=site,
-                  projections=(Projection(HeardPlacement.__table__, ("placement.started", "placement.ended")),))
+                  projections=(Projection(HeardPlacement.__table__, ("placement.started", "placement.ended")), TOLD))
 
 
 @plugins.hookimpl

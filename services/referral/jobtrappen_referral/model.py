@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import BEFORE, SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -18,6 +18,8 @@ from jobtrappen.tx import Actor
 
 Base = base("referral")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Citizen(Aggregate, Base):

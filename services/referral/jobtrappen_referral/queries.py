@@ -9,13 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import and_, false, func, or_, select
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.errors import Invalid
 from jobtrappen.roles import CONSULTANT
 from jobtrappen.tx import Tx, open_details
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
 from jobtrappen_referral.model import (
+    HEARD,
     Assessment,
     CaseReturn,
     Circumstance,
@@ -114,6 +115,13 @@ def case_history(tx: Tx, case_id: UUID) -> list[Any]:
     """Every transition of a case, without those of referrals that are hidden from who asks."""
     hidden = set(tx.session.scalars(select(Referral.id).where(Referral.case_id == case_id, not_hers(tx))))
     return [row for row in history(tx, case_id) if row.subject_id not in hidden]
+
+
+def timeline(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What has happened in a case, here and as other services told; without what is hidden from who asks."""
+    confirmed = [{"what": "assessment.confirmed", "resource": "assessment", "thing_id": a.id, "about": a.start_step, "effective_date": a.effective_date}
+                 for a in tx.all(Assessment, case_id=case_id, status="confirmed")]
+    return heard.timeline(tx, HEARD, case_id, case_history(tx, case_id), confirmed)
 
 
 def rows_of_list(tx: Tx, made: ReferralList, arguments: dict[str, Any]) -> dict[str, Any]:

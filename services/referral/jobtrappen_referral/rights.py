@@ -21,7 +21,7 @@ RIGHTS = Rights({
     "referral_list": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},
     "work": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},
     "case_thing": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},
-    "history": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},
+    "history": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL}, "timeline": {CASEWORKER: ALL, CONSULTANT: ALL, TEAM_LEAD: ALL},
     "origin": {CASEWORKER: frozenset({"case_id"}), CONSULTANT: frozenset({"case_id"}), TEAM_LEAD: frozenset({"case_id"})},
     "access_report": {CASEWORKER: ALL},
     "report": dict.fromkeys((CASEWORKER, CONSULTANT, TEAM_LEAD, COORDINATOR, ADMINISTRATOR), ALL),

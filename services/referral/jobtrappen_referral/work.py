@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Date, Uuid, and_, cast, exists, func, literal, null, or_, select, type_coerce, union_all
 from sqlalchemy.sql import Select
@@ -65,8 +63,8 @@ def listing(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     found = [c.why == arguments["why"]] if arguments.get("why") else []
     total, late = tx.session.execute(select(func.count(), func.count().filter(c.due_on < tx.today)).select_from(whole).where(*found)).one()
     if arguments.get("after"):
-        day, _, id = arguments["after"].partition("_")
-        found.append(or_(c.due_on > date.fromisoformat(day), and_(c.due_on == date.fromisoformat(day), c.id > UUID(id))))
+        day, id = arguments["after"].place
+        found.append(or_(c.due_on > day, and_(c.due_on == day, c.id > id)))
     rows = tx.session.execute(select(whole).where(*found).order_by(c.due_on, c.id).limit(arguments["limit"])).all()
     return {"items": _named(tx, rows), "total": total, "late": late, "next": f"{rows[-1].due_on}_{rows[-1].id}" if len(rows) == arguments["limit"] else None}
 

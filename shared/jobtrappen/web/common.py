@@ -58,6 +58,22 @@ class Work(Schema):
     name = fields.String(allow_none=True)
 
 
+class Happened(Schema):
+    """A line of a case's timeline: what, in which service, when and who. `what` is a lifecycle's action or an event's name; `by` a
+    log-in of this service's own staff; `about` the one code or number that belongs to it."""
+
+    service = fields.String(required=True)
+    what = fields.String(required=True)
+    resource = fields.String(allow_none=True)
+    thing_id = fields.UUID(allow_none=True)
+    about = fields.String(allow_none=True)
+    role = fields.String(allow_none=True)
+    unit = fields.String(allow_none=True)
+    by = fields.String(allow_none=True)
+    effective_date = fields.Date(required=True)
+    recorded_at = fields.DateTime(allow_none=True)
+
+
 class ThingOfCase(Schema):
     """A thing of a case as a list shows it."""
 
@@ -68,7 +84,7 @@ class ThingOfCase(Schema):
     case_id = fields.UUID()
 
 
-EMPTY, PAGING, TRANSITION, WORK, THING_OF_CASE = Empty(), Paging(), Transition(), Work(), ThingOfCase()
+EMPTY, PAGING, TRANSITION, WORK, THING_OF_CASE, HAPPENED = Empty(), Paging(), Transition(), Work(), ThingOfCase(), Happened()
 
 
 def page(tx: Tx, model: Any, arguments: dict[str, Any], *conditions: Any, **by: Any) -> dict[str, Any]:

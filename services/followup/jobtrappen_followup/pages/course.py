@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from jobtrappen.web.pages import words
+from jobtrappen.web.pages import timeline, words
 from jobtrappen.web.pages.site import Desk, commands_on
 from jobtrappen.web.pages.things import facts
-from jobtrappen_followup.model import Placement
+from jobtrappen_followup.model import HEARD, Placement
 from jobtrappen_followup.pages.work import duty_row, landing, notes, otherwise
 from jobtrappen_followup.stairs import days, drawn
 
@@ -27,11 +27,11 @@ def course_page(desk: Desk, id: UUID) -> str:
     if desk.may("list_duties"):
         duties = [duty_row(desk, one, with_name=False) for one in desk.read("list_duties", {"case_id": str(id), "open": True, "limit": 200})["items"]]
         contacts = list(reversed(desk.read("list_contacts", {"case_id": str(id)})["items"]))
-    history = list(reversed(desk.read("course_history", case_id=id)["items"]))
+    history = timeline.lines(desk, desk.read("course_timeline", case_id=id)["items"])
     today = desk.tx.today
     return desk.show(
         "course.html", course=course, drawing=drawn(stays, today), way=[{**stay, "days": days(stay, today)} for stay in reversed(stays)],
-        placements=placements, duties=duties, contacts=contacts, history=history, at_once=AT_ONCE, actions=lead(desk, id, placements),
+        placements=placements, duties=duties, contacts=contacts, history=history, news=timeline.news(desk, HEARD), copy=timeline.copy(desk, id), at_once=AT_ONCE, actions=lead(desk, id, placements),
         referral=desk.elsewhere("referral", f"/cases/{id}"))
 
 

@@ -60,7 +60,7 @@ def contact(desk: Desk, _given: Given) -> Known:
     }
     _which_placement(desk, case, duty, known)
     _which_duty(desk, id, duty, due, known)
-    known["beside"] = {"who": who(course), "duty": duty, "said": notes(duty) if duty else [], "does_all": duty is None and not id,
+    known["beside"] = {"who": who(course), "course": course, "duty": duty, "said": notes(duty) if duty else [], "does_all": duty is None and not id,
                        "planned": [one for one in due if one["due_on"] > desk.tx.today.isoformat() and one is not duty][:3]}
     return known
 
@@ -98,6 +98,12 @@ def new_duty(desk: Desk, _given: Given) -> Known:
     course = desk.read("read_course", case_id=case)
     return {"intro": who(course), "hidden": ("case_id", "placement_id"), "back": desk.thing("course", case), "kinds": {"text": "text"},
             "values": {"case_id": str(case), "kind": "next_action", "due_on": in_a_week(desk.tx.today), "effective_date": desk.tx.today.isoformat()}}
+
+
+def hand_over(desk: Desk, given: Given) -> Known:
+    """Whoever opens the form probably takes the course over herself."""
+    course = desk.read("read_course", case_id=given["id"])
+    return {"version": course["version"], "intro": who(course), "values": {"responsible": desk.actor.id}, "back": desk.thing("course", course["id"])}
 
 
 def in_a_week(day: date) -> str:
@@ -169,7 +175,7 @@ def to_course(desk: Desk, answer: Given) -> str:
 
 FORMS = {
     "log_contact": Form(prepare=contact, then=to_work, template="contact.html"), "make_duty": Form(prepare=new_duty, then=to_course),
-    "duty_done": Form(prepare=done, then=to_work, template="of_duty.html"),
+    "take_over": Form(prepare=hand_over, then=to_course), "duty_done": Form(prepare=done, then=to_work, template="of_duty.html"),
     "postpone": Form(prepare=later, then=to_work, template="of_duty.html"),
     "placement_start": Form(prepare=start, then=to_course, template="start.html"),
     "placement_absent_first_day": Form(prepare=first_day, then=to_course),

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from jobtrappen.contracts.vocabulary import PLACEMENT_STATES, STEPS
-from jobtrappen.roles import ADMIN, JC
+from jobtrappen.errors import Invalid
+from jobtrappen.roles import ADMIN, JC, TEAM_LEAD
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk
 from jobtrappen_followup.duties import KINDS, MILESTONES
@@ -21,22 +22,25 @@ ANSWERS = {"plan_start": "placement_start", "expected_back": "placement_resume",
 
 
 def home(desk: Desk) -> Any:
-    """What is due, overdue first and until Sunday; later duties stand behind a link. A caseworker begins with the courses."""
+    """What is due, overdue first and until Sunday; later duties stand behind a link. A consultant begins with her own and with what is
+    nobody's yet, a team lead with the whole team's. A caseworker begins with the courses."""
     if desk.actor.role in ADMIN:
         return desk.go(desk.page("operator"))
     if desk.actor.role not in JC:
         return desk.go(desk.page("courses"))
-    asked, wrong = taken(desk, "list_duties", "kind", "due_by", "due_from", "after")
-    kind = {"kind": asked["kind"]} if "kind" in asked else {}
-    due = desk.read("count_duties", kind)
+    asked, wrong = taken(desk, "list_duties", "kind", "whose", "due_by", "due_from", "after")
+    whose = asked.get("whose") or ("team" if desk.actor.role == TEAM_LEAD else "mine")
+    kept = {name: asked[name] for name in ("kind", "whose") if name in asked}
+    due = desk.read("count_duties", {**kept, "whose": whose})
     until = {} if {"due_by", "due_from"} & set(asked) else {"due_by": due["week_ends"]}
-    found = desk.read("list_duties", {**asked, **until, "open": True, "limit": PER_PAGE})
+    found = desk.read("list_duties", {**asked, **until, "whose": whose, "open": True, "limit": PER_PAGE})
     later = (date.fromisoformat(due["week_ends"]) + timedelta(days=1)).isoformat()
     sections: dict[str, list[dict[str, Any]]] = {}
     for one in found["items"]:
         sections.setdefault(section(one["due_on"], due), []).append(duty_row(desk, one))
-    return desk.show("my_work.html", sections=sections, due=due, total=found["total"], asked=asked, wrong=wrong, kinds=KINDS,
-                     later=desk.page("home", due_from=later, **kind), following=following(desk, "home", asked, found))
+    return desk.show("my_work.html", sections=sections, due=due, total=found["total"], asked=asked, wrong=wrong, kinds=KINDS, whose=whose,
+                     other=desk.page("home", **{**asked, "whose": "team" if whose == "mine" else "mine", "after": None}),
+                     later=desk.page("home", due_from=later, **kept), following=following(desk, "home", asked, found))
 
 
 def section(due_on: str, due: Mapping[str, Any]) -> str:
@@ -49,6 +53,8 @@ def taken(desk: Desk, route: str, *names: str) -> tuple[dict[str, str], dict[str
     asked = desk.query(*names)
     query = desk.routes[route].query
     wrong = query.validate(asked) if query is not None else {}
+    if "after" in wrong:
+        raise Invalid("after", "is not the `next` of a page of this list")
     return {k: v for k, v in asked.items() if k not in wrong}, {k: words.sentence(v[0]) for k, v in wrong.items()}
 
 

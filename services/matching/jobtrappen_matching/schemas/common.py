@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from jobtrappen.web.common import ThingOfCase
-from jobtrappen.web.fields import Code, Loads, Text, Uuid, Whole
+from jobtrappen.web.fields import Code, Loads, Place, Text, Uuid, Whole
 from jobtrappen_matching import codes
 
 
@@ -24,7 +24,7 @@ class Listing(Loads):
 
 class WorkQuery(Loads):
     why = Text(max=40, pattern="^[a-z_]+$")
-    after = Text(max=60, pattern="^(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
+    after = Place(metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
 
 

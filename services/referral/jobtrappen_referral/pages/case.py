@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from jobtrappen.roles import CW, JC
-from jobtrappen.web.pages import words
+from jobtrappen.web.pages import timeline, words
 from jobtrappen.web.pages.site import Desk, commands_on
 from jobtrappen.web.pages.things import FRAME, facts
 from jobtrappen_referral.effects import POOL
-from jobtrappen_referral.model import Referral
+from jobtrappen_referral.model import HEARD, Referral
 
 OVER = ("completed", "ended_early", "declined", "withdrawn", "expired", "rerouted", "voided")
 RARE = ("referral_undo", "referral_void", "second_void")
@@ -35,7 +35,7 @@ def case_page(desk: Desk, case: dict[str, Any]) -> Mapping[str, Any]:
     return {
         "template": "case.html", "name": name_of(case), "next": following, "waits": waits_for(desk, referral) if following is None else "", "referral": referral,
         "things": [{**one, "to": desk.thing(one["resource"], one["id"])} for one in things], "begin": [link for link in begin if link != following],
-        "of_referral": of_referral, "of_case": case_links(desk, case), "history": list(reversed(desk.read("case_history", id=id)["items"])),
+        "of_referral": of_referral, "of_case": case_links(desk, case), "history": timeline.lines(desk, desk.read("case_timeline", id=id)["items"]), "news": timeline.news(desk, HEARD),
         "person": facts(desk, {**case.get("person", {}), **{n: case.get(n) for n in ("has_cpr", "language_school", "track", "start_step")}}, "case"),
         "circumstances": sorted(case.get("circumstances", []), key=lambda c: (c["code_set"], c["valid_from"]), reverse=True), "elsewhere": elsewhere(desk, case),
     }

@@ -51,7 +51,9 @@ def screening(desk: Desk, id: UUID) -> Any:
     """A list's rows, one decision each; a caseworker decides several at once. A row that cannot be taken says why, and its decision stays."""
     chosen: dict[str, str] = {}
     wrong: dict[str, str] = {}
-    after = int(desk.told("after")) if desk.told("after").isdigit() and len(desk.told("after")) < 6 else 0
+    if (told := desk.told("after")) and not (told.isascii() and told.isdigit() and len(told) < 6):
+        raise Invalid("after", "is not the `next` of a page of this list")
+    after = int(told or 0)
     if request.method == "POST":
         chosen = {name.partition(".")[2]: value for name, value in request.form.items() if name.startswith("decision.") and value in DECISIONS}
         decided, wrong = _decide(desk, id, chosen, after)

@@ -6,7 +6,7 @@ from marshmallow import Schema
 
 from jobtrappen.contracts.vocabulary import OUTCOMES, PARTIES
 from jobtrappen.web.common import EMPTY
-from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Moment, Nested, Text, Uuid, Whole, many
+from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Moment, Nested, Place, Text, Uuid, Whole, many
 from jobtrappen_referral import codes
 
 UNIT = r"^[a-z][a-z0-9_]{0,39}$"
@@ -211,7 +211,7 @@ class Ids(Loads):
 
 class WorkQuery(Loads):
     why = Text(max=40, pattern="^[a-z_]+$")
-    after = Text(max=60, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9a-f-]{36}$", metadata={"description": "The `next` of the page before."})
+    after = Place(metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
 
 

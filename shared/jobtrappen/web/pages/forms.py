@@ -137,7 +137,7 @@ def show(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Fil
         control.required = control.required or control.name in prepared.get("required", ())
         control.kind = "hidden" if control.name in prepared.get("hidden", ()) else prepared.get("kinds", {}).get(control.name, control.kind)
     summary = blame(made, filled.errors)
-    version = str(thing.get("version", ""))
+    version = str(thing.get("version") or prepared.get("version", ""))
     if given is not None and not filled.stale and given.get("version") and filled.given is not None:
         version = given["version"]
     return desk.show(

@@ -118,7 +118,7 @@ def _view(page: Page, runtime: Runtime, site: Site, routes: dict[str, Route]) ->
 
 def error_page(status: int, slug: str, title: str, detail: str, extra: dict[str, Any]) -> Response:
     """Every error, for a person: what happened, and what to do."""
-    said = [words.sentence(one["detail"]) for one in extra.get("errors", ())] or [words.sentence(detail)]
+    said = [f"{one['field']}: {text}" if one["field"] in request.args else text for one in extra.get("errors", ()) if (text := words.sentence(one["detail"]))] or [words.sentence(detail)]
     body = render_template("error.html", status=status, title=words.sentence(title), detail=" ".join(said), slug=slug, extra=extra,
                            request_id=g.get("request_id", ""))
     return Response(body, status, content_type="text/html; charset=utf-8")
@@ -126,7 +126,7 @@ def error_page(status: int, slug: str, title: str, detail: str, extra: dict[str,
 
 def _words(app: Flask) -> None:
     app.jinja_env.globals.update(_=words._, plural=words.plural, word=words.word, did=words.did, label=words.label, day=words.day, moment=words.moment, lines=words.lines,
-                                 sentence=words.sentence, csrf=generate_csrf)
+                                 sentence=words.sentence, csrf=generate_csrf, tel=things.tel, mailto=things.mailto)
 
 
 def _frame(app: Flask, runtime: Runtime, site: Site, beside: tuple[str, ...]) -> None:

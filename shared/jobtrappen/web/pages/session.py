@@ -28,7 +28,7 @@ from jobtrappen.tx import Actor
 
 log = structlog.get_logger("jobtrappen.session")
 E = tables.ended_session.c
-IDLE_SECONDS = 60 * 60
+IDLE_SECONDS = 30 * 60
 """After so long without a request a person signs in anew; what she typed comes back."""
 
 

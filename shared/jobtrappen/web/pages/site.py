@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, g, redirect, render_template, request, url_for
+from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobtrappen import roles
 from jobtrappen.config import PATHS
+from jobtrappen.errors import Invalid
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, Tx, transaction
 from jobtrappen.web import api as ways
@@ -130,9 +132,23 @@ class Desk:
             from jobtrappen.errors import Forbidden
 
             raise Forbidden(f"{self.actor.role} may not do this.", action=name, allowed=[])
-        given = dict(route.query.load(dict(arguments or {}))) if route.query is not None else {}
+        given = self._loaded(route, dict(arguments or {}))
         document, _version = ways.looked_up(route, self.tx, self.actor, dict(path), given)
         return document
+
+    def _loaded(self, route: Route, arguments: dict[str, Any]) -> dict[str, Any]:
+        """
+        Raises:
+            Invalid: `after` is no place in this list, whatever a page makes of other filters. ValidationError: one of those is wrong.
+        """
+        if route.query is None:
+            return {}
+        try:
+            return dict(route.query.load(arguments))
+        except ValidationError as error:
+            if "after" in error.normalized_messages():
+                raise Invalid("after", "is not the `next` of a page of this list") from None
+            raise
 
     def may(self, name: str) -> bool:
         """Whether this role may use a route at all."""

@@ -5,10 +5,12 @@ They are plain on purpose: a service writes a page of its own where people work;
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import request, url_for
 from marshmallow import fields
@@ -18,7 +20,7 @@ from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page, Site, commands_on, singles
 
 FRAME = ("id", "version", "allowed_actions", "status", "case_id")
-PLAIN = frozenset({"access_report", "person", "history", "work"})
+PLAIN = frozenset({"access_report", "person", "history", "work", "timeline"})
 """Resources that are shown elsewhere or to services alone."""
 
 
@@ -103,8 +105,26 @@ def facts(desk: Desk, document: Mapping[str, Any], of: str, leave_out: tuple[str
     return made
 
 
+def tel(number: Any) -> str:
+    """A phone number as a link that a phone calls; "" where there is nothing to call."""
+    found = re.search(r"\+?[0-9][0-9 ()./-]*", str(number or ""))  # what stands behind it ("kl. 9-12") is no part of it
+    dialled = re.sub(r"[^0-9+]", "", found[0]) if found else ""
+    return f"tel:{dialled}" if len(dialled) > 2 else ""
+
+
+def mailto(address: Any) -> str:
+    """An e-mail address as a link; "" where it is none."""
+    text = str(address or "").strip()
+    return f"mailto:{quote(text, safe='@')}" if re.fullmatch(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+", text) else ""
+
+
 def _link(desk: Desk, name: str, value: Any) -> str:
+    if name in REACHED_BY:
+        return REACHED_BY[name](value)
     return desk.thing(name.removesuffix("_id"), value) if name.endswith("_id") else ""
+
+
+REACHED_BY = {"phone": tel, "email": mailto}
 
 
 def shown(name: str, value: Any) -> Any:
@@ -114,7 +134,7 @@ def shown(name: str, value: Any) -> Any:
     if isinstance(value, datetime | date):
         return words.moment(value) if isinstance(value, datetime) else words.day(value)
     if isinstance(value, Mapping):
-        return [Fact(words.label(str(k)), shown(str(k), v)) for k, v in value.items() if v not in (None, "", [])]
+        return [Fact(words.label(str(k)), shown(str(k), v), REACHED_BY[k](v) if k in REACHED_BY else "") for k, v in value.items() if v not in (None, "", [])]
     if isinstance(value, list):
         return [shown(name, one) for one in value]
     if isinstance(value, str):
