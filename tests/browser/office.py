@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
 """An office that keeps up. The demo tells what happened to its citizens and leaves undone what its services then ask for: contacts,
-evaluations, receipts. Here all of that is done until a few days ago, as on an ordinary day, through the public APIs."""
+evaluations, receipts. Here all of that is done until today, as in an office on an ordinary day, through the public APIs."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
+from string import ascii_uppercase
 from typing import Any
 
 from jobtrappen.demo.client import Session, Thing
@@ -15,19 +16,25 @@ from jobtrappen.demo.people import tokens
 from jobtrappen_followup.duties import MILESTONES
 
 THREADS = 6
-LEFT = 3
-"""For so many days back what is due stays."""
 SUMMARY = "Det går godt. Vi har aftalt næste skridt."
 
 
-def unmarked(person: Person) -> Person:
-    """The same citizen without the markers by which tests search for what leaked: a name as people have it."""
-    def plain(text: str) -> str:
-        for mark in tokens(person.number):
-            text = text.replace(mark, "")
-        return " ".join(text.replace("()", "").split()).replace(" ,", ",")
+def unmarked(cohort: Iterable[Person]) -> list[Person]:
+    """The same citizens without the markers by which tests search for what leaked: names as people have them, each its own."""
+    made: dict[tuple[str, str], Person] = {}
+    for person in cohort:
+        given, family, address = (plain(text, person.number) for text in (person.given_name, person.family_name, person.address))
+        initials = (f"{given} {letter}." for letter in ascii_uppercase)
+        while (given, family) in made:
+            given = next(initials)
+        made[given, family] = replace(person, given_name=given, family_name=family, address=address)
+    return list(made.values())
 
-    return replace(person, given_name=plain(person.given_name), family_name=plain(person.family_name), address=plain(person.address))
+
+def plain(text: str, number: int) -> str:
+    for mark in tokens(number):
+        text = text.replace(mark, "")
+    return " ".join(text.split()).replace(" ,", ",").replace(",,", ",")
 
 
 def every(session: Session, who: str, service: str, path: str, **asked: Any) -> Iterator[dict[str, Any]]:
@@ -43,7 +50,7 @@ def every(session: Session, who: str, service: str, path: str, **asked: Any) -> 
 
 def keep_up(session: Session, today: date, done: Callable[[], None] = lambda: None) -> int:
     """Do what is due. Returns: how many commands that took."""
-    until = (today - timedelta(days=LEFT)).isoformat()
+    until = today.isoformat()
     count = 0
 
     def all_of(work: Callable[[dict[str, Any]], Any], things: list[dict[str, Any]]) -> None:

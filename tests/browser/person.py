@@ -79,6 +79,11 @@ class Person:
         self.made += 1
         self._leads_on(self.page.locator("main .jt-work a").filter(has_text=text).first)
 
+    def propose(self, opening: str) -> None:
+        """The button beside this opening."""
+        self.made += 1
+        self._leads_on(self.page.locator("main .jt-list li").filter(has_text=opening).locator("a.button").first)
+
     def follow(self, css: str) -> None:
         """A link that only its address tells apart."""
         self.made += 1

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.browser import path
+from tests.browser.path import Citizen
 from tests.browser.person import Person
 from tests.browser.town import DAY, Town
 
-NAME = "Farida Fra Begyndelsen"
 REFERRAL, AGREEMENT, CONTACT = 12, 15, 8
 """Interactions besides typing, at most."""
 
@@ -17,57 +18,28 @@ REFERRAL, AGREEMENT, CONTACT = 12, 15, 8
 def test_from_referral_to_ordinary_job(someone: Callable[..., Person], town: Town) -> None:
     town.opening("Fiskehuset", "ordinary_job")
     assert town.school.id
+    farida = Citizen("Farida", "Fra Begyndelsen", DAY, "Fiskehuset", "Vil gerne sælge fisk", school="Hytten Sprogskole")
     karen, mehmet, school = someone(), someone(), someone()
     karen.sign_in("karen")
     mehmet.sign_in("mehmet")
     school.sign_in(key=town.key, at="partners")
-    refer(karen)
-    accept(mehmet)
-    agree(mehmet)
-    ask(karen)
-    answer(school)
-    see(karen)
-    begin(mehmet)
-    follow_up(mehmet)
 
-
-def refer(karen: Person) -> None:
-    """From a blank form to the job consultants."""
-    karen.made = 0
-    karen.click("Opret sag")
-    karen.type("Fornavn", "Farida")
-    karen.type("Efternavn", "Fra Begyndelsen")
-    karen.tick("Går på sprogskole")
-    karen.click("Opret sag")
-    karen.click("Send henvisningen")
-    assert NAME in karen.text and "Den venter på svar fra" in karen.text, karen.text
+    path.refer(karen, farida)
     assert karen.made <= REFERRAL, karen.made
+    path.accept(mehmet, farida)
 
-
-def accept(mehmet: Person) -> None:
-    """The referral stands among her work, and she takes it."""
-    mehmet.finds(NAME)
-    mehmet.click_line(NAME)
-    mehmet.click("Tag imod henvisningen")
-    assert NAME in mehmet.text, mehmet.text
-
-
-def agree(mehmet: Person) -> None:
-    """From the page where the accepting ends: the talk, the start, the assessment, a place, and the agreement."""
+    # accepted → agreement concluded, with the talk and the assessment in between
     mehmet.made = 0
-    mehmet.click("Aftal samtale")
-    mehmet.fill(scheduled_at=f"{DAY}T09:00")
-    mehmet.click("Aftal samtale")
-    print(mehmet.made, mehmet.path, mehmet.text)
-    mehmet.click("Skriv referat af samtalen")
-    mehmet.type("Ønsker", "Vil gerne sælge fisk")
-    mehmet.type("Kompetencer", "Har stået i butik")
-    print(mehmet.made, mehmet.path, mehmet.text)
-    mehmet.click("Skriv referat af samtalen")
-    print(mehmet.made, mehmet.path, mehmet.text)
-    mehmet.click("Begynd forløbet")
-    print(mehmet.made, mehmet.path, mehmet.text)
-    mehmet.click("Begynd forløbet")
-    mehmet.click("Vurdér starttrin")
-    print(mehmet.made, mehmet.path, mehmet.text)
-    raise SystemExit
+    path.assess(mehmet, farida)
+    path.agree(mehmet, farida)
+    assert mehmet.made <= AGREEMENT, mehmet.made
+
+    path.hears(school, farida)
+    path.ask(karen, farida)
+    path.answer(school, farida)
+    path.see(karen, farida)
+
+    path.begin(mehmet, farida)
+    mehmet.made = 0
+    path.follow_up(mehmet, farida)
+    assert mehmet.made <= CONTACT, mehmet.made
