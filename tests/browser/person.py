@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ class Person:
     def __init__(self, browser: Any, base: str, script: str = "", **context: Any) -> None:
         """`script`: put into every page beside the watch for what the content security policy refuses."""
         self.base = base
+        self.camera: Callable[[Person, str], None] | None = None
         self.context = browser.new_context(**{"locale": "da-DK", "viewport": {"width": 1440, "height": 900}, **context})
         self.context.set_default_timeout(15_000)
         self.made = 0
@@ -77,6 +79,11 @@ class Person:
         self.made += 1
         self._leads_on(self.page.locator("main .jt-work a").filter(has_text=text).first)
 
+    def propose(self, opening: str) -> None:
+        """The button beside this opening."""
+        self.made += 1
+        self._leads_on(self.page.locator("main .jt-list li").filter(has_text=opening).locator("a.button").first)
+
     def follow(self, css: str) -> None:
         """A link that only its address tells apart."""
         self.made += 1
@@ -90,6 +97,11 @@ class Person:
             found.first.select_option(label=option)
         else:
             self.page.locator("fieldset", has=self.page.locator("legend", has_text=label)).get_by_text(option, exact=True).click()
+
+    def tick(self, label: str) -> None:
+        """One click on a box."""
+        self.made += 1
+        self.page.locator("main label").filter(has_text=label).first.click()
 
     def type(self, label: str, text: str) -> None:
         """Into the field of this name; keystrokes are not counted."""
@@ -110,14 +122,20 @@ class Person:
         return urlsplit(self.page.url).path
 
     def finds(self, text: str, path: str = "") -> None:
-        """Look again until these words stand there: what another service says takes a moment to arrive."""
+        """Look again until these words stand there, on this page or at `path`: what another service says takes a moment to arrive."""
+        if path:
+            self.go(path)
         for _ in range(150):
-            if path:
-                self.go(path)
             if text in self.text:
                 return
             self.page.wait_for_timeout(100)
+            self.page.reload()
         raise AssertionError(f"never saw {text!r} at {self.page.url}: {self.text[:600]}")
+
+    def picture(self, name: str) -> None:
+        """A picture for the guides, where somebody takes them."""
+        if self.camera is not None:
+            self.camera(self, name)
 
     def refused(self) -> list[str]:
         """What the content security policy refused on this page."""

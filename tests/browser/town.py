@@ -40,11 +40,11 @@ class Town:
         return self.post(who, service, f"/{kind}/{thing.id}/{action}", body or {}, on=thing)
 
     # --- employers, openings, partners ----------------------------------------------------------------------------------
-    def opening(self, title: str, measure: str = "internship", places: int = 3) -> Thing:
+    def opening(self, title: str, measure: str = "internship", places: int = 3, employer: str = "") -> Thing:
         """An opening at a workplace of its own."""
-        number = next(self.numbers)
-        employer = self.post("mehmet", "matching", "/employers", {"cvr": a_cvr(number), "name": f"{title} ApS", "sector": "private"})
-        workplace = self.post("mehmet", "matching", f"/employers/{employer.id}/workplaces", {"p_number": f"{number:010d}", "name": f"{title}, Torvet", "responsible": "mehmet"})
+        number, called = next(self.numbers), employer or title
+        made = self.post("mehmet", "matching", "/employers", {"cvr": a_cvr(number), "name": f"{called} ApS", "sector": "private"})
+        workplace = self.post("mehmet", "matching", f"/employers/{made.id}/workplaces", {"p_number": f"{number:010d}", "name": f"{called}, Torvet", "responsible": "mehmet"})
         return self.post("mehmet", "matching", "/openings", {"workplace_id": workplace.id, "source": "outreach", "title": title, "weekly_hours": 37,
                                                               "tasks": "Bage rundstykker", "places": [{"measure": measure, "places": places}]})
 

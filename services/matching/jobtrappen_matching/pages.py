@@ -143,6 +143,8 @@ def agreement_page(desk: Desk, agreement: dict[str, Any]) -> Mapping[str, Any]:
         found = [a for a in found if a[0] != desk.form_of("agreement_conclude", id=agreement["id"])]
     first = [desk.form_of(name, id=agreement["id"]) for name in FIRST]
     found.sort(key=lambda a: first.index(a[0]) if a[0] in first else len(first))
+    if agreement["status"] == "concluded" and (course := desk.elsewhere("followup", f"/courses/{agreement['case_id']}")) and desk.actor.role in JC_CW:
+        found.insert(0, (course, _("To the course in follow-up")))
     kinds = [(desk.form_of("agreement_change", id=agreement["id"], kind=kind), word("kind", kind)) for kind in CHANGES] if "change" in agreement["allowed_actions"] else []
     return {"template": "agreement.html", "lead": found, "about": plain.agreement_facts(desk, agreement), "next": plain.agreement_next(desk, agreement), "kinds": kinds,
             "letter": url_for("letter", id=agreement["id"]) if desk.actor.role in JC else "", "match": desk.thing("match", agreement["match_id"]) if agreement.get("match_id") else ""}

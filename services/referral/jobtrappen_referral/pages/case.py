@@ -139,7 +139,8 @@ def case_links(desk: Desk, case: Mapping[str, Any]) -> list[Link]:
 
 def elsewhere(desk: Desk, case: Mapping[str, Any]) -> list[Link]:
     """The same citizen in the other services, where they stand behind the same address."""
-    found = [(desk.elsewhere("matching", f"/cases/{case['id']}"), words.word("service", "matching")), (desk.elsewhere("followup", f"/courses/{case['id']}"), words.word("service", "followup"))]
+    there = (("matching", "/cases/"), ("followup", "/courses/"), ("partners", "/cases/"))
+    found = [(desk.elsewhere(service, f"{path}{case['id']}"), words.word("service", service)) for service, path in there]
     return [link for link in found if link[0]]
 
 
