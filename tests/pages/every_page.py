@@ -18,6 +18,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.exceptions import HTTPException
 
 from jobtrappen.config import PATHS, SERVICES
+from jobtrappen.plugins import manager
 from jobtrappen.web.app import one_address, routes
 from jobtrappen.web.pages import serve
 from jobtrappen.web.pages import site as sites
@@ -44,10 +45,12 @@ THINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "/requests": ("unsent", "requested", "acknowledged", "question", "offer", "agreed", "in progress", "delivered", "opinion")},
 }
 """What is there to be shown, by the first part of its path; one for each state that is drawn in another way."""
-ASKED = {"report": ("/reports/table-6", "/reports/table-1"), "list.feasible_openings": ("/openings/feasible?case_id={accepted case}",), "contacts": ("/contacts?case_id={course}",),
+ASKED = {"list.feasible_openings": ("/openings/feasible?case_id={accepted case}&measure=internship",), "contacts": ("/contacts?case_id={course}",),
          "form.propose_match": ("/matches/new?case_id={accepted case}&opening_id={opening}",), "form.make_duty": ("/duties/new?case_id={course}",),
          "form.log_contact": ("/contacts/new?case_id={course}",)}
 """Pages that need to be asked something in the address."""
+BINARY = ("leaflet_pdf", "letter_pdf")
+"""Files that are printed (test_printed.py); they are no pages."""
 DOORS = {"sign_in": "/sign-in"}
 """Pages that stand before the pages: they have no role."""
 
@@ -95,7 +98,7 @@ class Municipality:
         runtime = self.world.runtimes[service]
         site: Site | None = runtime.service.site
         assert site is not None
-        return [page for page in serve.every_page(runtime, site, {route.name: route for route in routes(runtime)}) if "GET" in page.methods]
+        return [page for page in serve.every_page(runtime, site, {route.name: route for route in routes(runtime)}) if "GET" in page.methods and page.name not in BINARY]
 
     @cached_property
     def maps(self) -> dict[str, MapAdapter]:
@@ -136,6 +139,9 @@ class Municipality:
         return done
 
     def _addresses(self, service: str, page: sites.Page) -> list[tuple[str, str]]:
+        if page.name == "report":
+            own = (report.name for found in manager().hook.report() for report in found if report.service == service)
+            return [(name, f"{PATHS[service]}/reports/{name}") for name in own]
         if page.name in ASKED:
             return [("", PATHS[service] + address.format(**self.town.made)) for address in ASKED[page.name]]
         return list(self.things(service, page.path)) if "<" in page.path else [("", f"{PATHS[service]}{page.path}")]

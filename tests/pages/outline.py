@@ -30,7 +30,8 @@ def steady(text: str) -> str:
 
 @dataclass
 class Outline:
-    """`main` is what the page itself says, `frame` what stands around it; `said` is every text and every read-out attribute."""
+    """`main` is what the page itself says, `frame` what stands around it; `said` is every text and every read-out attribute, but for what says
+    itself that it is in a language of its own."""
 
     main: list[str] = field(default_factory=list)
     frame: list[str] = field(default_factory=list)
@@ -42,6 +43,7 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.made = Outline()
         self.open: list[str] = []
+        self.foreign: list[bool] = []
         self.line = ""
         self.links: list[str] = []
         self.choices: list[tuple[str, bool]] = []
@@ -60,12 +62,11 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, given: Any) -> None:
         at = {name: value or "" for name, value in given}
         self.made.said += [at[name] for name in SAID if at.get(name)]
-        if tag == "input" and at.get("type") == "submit":
-            self.made.said.append(at.get("value", ""))
         if tag in BLOCKS:
             self.flush()
         if tag not in VOID:
             self.open.append(tag)
+            self.foreign.append(bool(at.get("lang")) and tag != "html")
         if tag in ("h1", "h2", "h3", "h4"):
             self.line = "#" * int(tag[1]) + " "
         elif tag in ("li", "dd"):
@@ -113,6 +114,7 @@ class _Reader(HTMLParser):
         if tag in BLOCKS:
             self.flush()
         while self.open:
+            self.foreign.pop()
             if self.open.pop() == tag:
                 break
 
@@ -120,7 +122,7 @@ class _Reader(HTMLParser):
         if self.within(*SILENT):
             return
         text = re.sub(r"\s+", " ", data)
-        if text.strip() and not self.within("textarea"):
+        if text.strip() and not self.within("textarea") and not any(self.foreign):
             self.made.said.append(text.strip())
         if self.open and self.open[-1] == "option":
             self.choices.append((text.strip(), self.chosen))

@@ -128,14 +128,14 @@ def _referral(town: People) -> None:
     made = town.made
     made["alone"] = town.case("Dina", "Uden-Henvisning", language_school=True, benefit="cash_benefit", target_group="cash_benefit_recipient", readiness="job_ready", phone="11223344",
                               email="dina@example.dk", address="Nygade 2", languages=["dansk", "tyrkisk"])
-    made["draft case"], made["draft"] = town.drafted("Kaj", "Kladde")
-    made["sent case"], made["sent"] = town.referred("Vera", "Venter")
+    made["draft case"], made["draft"] = town.drafted("Kaj", "Koldby")
+    made["sent case"], made["sent"] = town.referred("Vera", "Ventura")
     made["asked case"], made["asked"] = town.referred("Ove", "Oplyst")
     town.step(CONSULTANT, "referral", "referrals", made["asked"], "request_info", {"question": "Hvilke hold går hun på?"})
     made["accepted case"], made["accepted"] = town.accepted("Amina", "Langtfamilienavn-Mellemnavnsen-Christiansen")
-    made["hidden"] = town.case("Hemmelig", "Adresse", protected=True)
-    for name, on in (("started", ()), ("held", ("hold",)), ("completed", ("complete",))):
-        made[f"{name} case"], made[name] = town.accepted(name.capitalize(), "I-Forløb")
+    made["hidden"] = town.case("Hemmelig", "Beskyttet-Hansen", protected=True)
+    for name, given, on in (("started", "Stine", ()), ("held", "Henning", ("hold",)), ("completed", "Konrad", ("complete",))):
+        made[f"{name} case"], made[name] = town.accepted(given, "I-Forløb")
         town.step(CONSULTANT, "referral", "referrals", made[name], "start", {"effective_date": AGO})
         for action in on:
             town.step(CONSULTANT, "referral", "referrals", made[name], action, {"hold": {"reason_code": "schedule", "by": "citizen", "resume_date": "2027-02-01"},
@@ -145,7 +145,7 @@ def _referral(town: People) -> None:
     _, made["declined"] = town.referred("Nils", "Nej")
     town.step(CONSULTANT, "referral", "referrals", made["declined"], "decline", {"reason_code": "no_capacity"})
     case = made["accepted case"]
-    talk = {"case_id": case, "place": "Lokalcenter", "form": "office", "participants": [{"kind": "spouse"}, {"kind": "teacher"}], "effective_date": AGO}
+    talk = {"case_id": case, "place": "Rådhuset, lokale 2", "form": "office", "participants": [{"kind": "spouse"}, {"kind": "teacher"}], "effective_date": AGO}
     made["intake"] = town.post(CONSULTANT, "referral", "/intakes", {**talk, "scheduled_at": "2026-12-10T10:00:00+01:00"}).id
     made["held talk"] = town.post(CONSULTANT, "referral", "/intakes", {**talk, "scheduled_at": f"{AGO}T10:00:00+02:00"}).id
     town.step(CONSULTANT, "referral", "intakes", made["held talk"], "hold", {"attended": ["spouse"], "wishes": ["køkken"], "competences": ["syning"], "barriers": ["pasning"]})
@@ -224,7 +224,7 @@ def _partners(town: People) -> None:
     made["in progress"] = town.requested(made["school"], case, ack, ("partner", "agree", {}), ("partner", "start", {}))
     made["delivered"] = town.requested(made["school"], case, ack, ("partner", "agree", {}), ("partner", "start", {}), ("partner", "deliver", {"output": output}))
     made["opinion"] = town.requested(made["union"], case, request_type="opinion")
-    talk = {"case_id": made["alone"], "place": "Lokalcenter", "form": "office", "participants": [{"kind": "teacher"}], "scheduled_at": "2026-12-11T10:00:00+01:00"}
+    talk = {"case_id": made["alone"], "place": "Rådhuset, lokale 2", "form": "office", "participants": [{"kind": "teacher"}], "scheduled_at": "2026-12-11T10:00:00+01:00"}
     town.post(CASEWORKER, "referral", "/intakes", talk)
     town.world.settle()
     made["notice"] = next(iter(town.world.partners(COORDINATOR).get("/notices").json["items"]), {}).get("id", "")

@@ -135,7 +135,7 @@ def error_page(status: int, slug: str, title: str, detail: str, extra: dict[str,
 
 def _words(app: Flask) -> None:
     app.jinja_env.globals.update(_=words._, plural=words.plural, word=words.word, did=words.did, label=words.label, day=words.day, moment=words.moment, lines=words.lines,
-                                 sentence=words.sentence, csrf=generate_csrf)
+                                 sentence=words.sentence, printed=words.printed, csrf=generate_csrf)
 
 
 def _frame(app: Flask, runtime: Runtime, site: Site, beside: tuple[str, ...]) -> None:
