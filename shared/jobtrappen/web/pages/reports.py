@@ -14,6 +14,7 @@ from flask import request, url_for
 from jobtrappen.errors import NotFound
 from jobtrappen.runtime import Runtime
 from jobtrappen.web.api import Route
+from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page
 
 ROW, GAP, LEFT, WIDE, RIGHT, AXIS = 28, 14, 300, 420, 80, 26
@@ -53,10 +54,16 @@ def one(desk: Desk, name: str) -> str:
     if as_of > desk.tx.today:
         as_of, wrong = desk.tx.today, f"lies in the future; today is {desk.tx.today}"
     report = known(desk)[name]
-    document = desk.read("report", {"as_of": as_of.isoformat(), "format": "json"}, name=name)
+    document = _in_her_language(desk.read("report", {"as_of": as_of.isoformat(), "format": "json"}, name=name))
     return desk.show("report.html", report=document, chart=chart(document["rows"], report.aims), as_of=as_of, today=desk.tx.today, wrong=wrong, aims=report.aims,
                      kept_back=document["total"] is None or any(r["value"] is None for r in document["rows"]),
                      csv=url_for("GET.report", name=name, as_of=as_of.isoformat(), format="csv"))
+
+
+def _in_her_language(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A report is written down in Danish; its file stays so."""
+    return {**document, "title": words.printed(document["title"]), "note": words.printed(document["note"]) if document.get("note") else "",
+            "rows": [{**row, "label": words.printed(row["label"])} for row in document["rows"]]}
 
 
 def chart(rows: list[Mapping[str, Any]], aims: Mapping[str, int]) -> dict[str, Any]:

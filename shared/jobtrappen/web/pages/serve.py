@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, flash, g, get_flashed_messages, redirect, render_template, request, session, url_for
@@ -62,13 +63,8 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
             response.headers.setdefault("Vary", "Cookie, Accept-Language")
         return response
 
-    pages = [*site.pages, *things.pages(site, by_name), *forms.pages(site, by_name), *reports.pages(runtime, by_name), *operator.pages(runtime), *drafts.pages()]
-    taken: set[tuple[str, str]] = set()
-    for page in pages:  # a service's own page stands before the kit's of the same path
-        methods = [m for m in page.methods if (page.path, m) not in taken]
-        taken |= {(page.path, m) for m in methods}
-        if methods:
-            app.add_url_rule(page.path, page.name, _view(page, runtime, site, by_name), methods=methods)
+    for page in every_page(runtime, site, by_name):
+        app.add_url_rule(page.path, page.name, _view(page, runtime, site, by_name), methods=page.methods)
     door.install(app, runtime)
     provider.install(app, runtime)
     unknown(app)
@@ -84,6 +80,19 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
         door.keep_text(runtime, who, door.here(), json.dumps(request.form.to_dict(flat=False)))
         flash(words._("You have signed in anew since this form was opened. Nothing was sent; look it over and send it."))
         return redirect(door.here(), 303)
+
+
+def every_page(runtime: Runtime, site: Site, routes: dict[str, Route]) -> list[Page]:
+    """A service's pages, each with the methods that it answers: its own stand before the kit's of the same path."""
+    pages = [*site.pages, *things.pages(site, routes), *forms.pages(site, routes), *reports.pages(runtime, routes), *operator.pages(runtime), *drafts.pages()]
+    taken: set[tuple[str, str]] = set()
+    found = []
+    for page in pages:
+        methods = tuple(m for m in page.methods if (page.path, m) not in taken)
+        taken |= {(page.path, m) for m in methods}
+        if methods:
+            found.append(replace(page, methods=methods))
+    return found
 
 
 def _view(page: Page, runtime: Runtime, site: Site, routes: dict[str, Route]) -> Callable[..., Any]:
@@ -126,7 +135,7 @@ def error_page(status: int, slug: str, title: str, detail: str, extra: dict[str,
 
 def _words(app: Flask) -> None:
     app.jinja_env.globals.update(_=words._, plural=words.plural, word=words.word, did=words.did, label=words.label, day=words.day, moment=words.moment, lines=words.lines,
-                                 sentence=words.sentence, csrf=generate_csrf, tel=things.tel, mailto=things.mailto)
+                                 sentence=words.sentence, printed=words.printed, csrf=generate_csrf, tel=things.tel, mailto=things.mailto)
 
 
 def _frame(app: Flask, runtime: Runtime, site: Site, beside: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ from jobtrappen.web.api import Route
 from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page, Site, commands_on, singles
 
+SHOWN = 50
+"""So many lines stand on a page of a list; where the API has pages of its own, they are no longer than this."""
 FRAME = ("id", "version", "allowed_actions", "status", "case_id")
 PLAIN = frozenset({"access_report", "person", "history", "work", "timeline"})
 """Resources that are shown elsewhere or to services alone."""
@@ -64,12 +66,20 @@ def _list(route: Route) -> Any:
         names = [f.data_key or n for n, f in route.query.load_fields.items()] if route.query is not None else []
         asked = desk.query(*names)
         found = desk.read(route.name, {n: typed_query(route, n, v) for n, v in asked.items()})
-        rows = [(desk.thing(route.resource, one.get("id")), facts(desk, one, route.resource)[:6], one) for one in found["items"]]
-        following = url_for(request.endpoint or "", **{**asked, "after": found["next"]}) if found.get("next") else ""
-        return desk.show("list.html", route=route, rows=rows, total=found.get("total", len(rows)), following=following, asked=asked,
+        every, begin = found["items"], 0 if "limit" in names else _begin(desk)
+        rows = [(desk.thing(route.resource, one.get("id")), facts(desk, one, route.resource)[:6], one) for one in every[begin:begin + SHOWN]]
+        more = {"after": found["next"]} if found.get("next") else {"from": begin + SHOWN} if len(every) > begin + SHOWN else {}
+        following = url_for(request.endpoint or "", **{**asked, **more}) if more else ""
+        return desk.show("list.html", route=route, rows=rows, total=found.get("total", len(every)), following=following, asked=asked,
                          new=desk.form_of(creator.name) if (creator := _creator(desk, route)) is not None else "")
 
     return page
+
+
+def _begin(desk: Desk) -> int:
+    """Where a page of a list begins that the API gives as a whole."""
+    told = desk.query("from").get("from", "")
+    return int(told) if told.isdecimal() and len(told) < 7 else 0
 
 
 def typed_query(route: Route, name: str, value: str) -> Any:

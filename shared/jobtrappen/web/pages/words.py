@@ -122,6 +122,15 @@ def _(text: str, **values: Any) -> str:
     return found.format(**values) if values else found
 
 
+def printed(text: str) -> str:
+    """What is written down in Danish as it was once printed (a report's title, rows and note), in the reader's language."""
+    known = current()
+    found = known.find(text)
+    if found is None and known.language != "da":
+        known.miss(text)
+    return text if found is None else found
+
+
 def plural(one: str, other: str, n: int, **values: Any) -> str:
     """`one` or `other` by the number, which fills `{n}`."""
     known = current()
