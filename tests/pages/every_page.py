@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import time_machine
-from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.plugins import manager

@@ -151,7 +151,7 @@ class Other:
 @lru_cache
 def _other_words(folders: tuple[Path, ...], language: str) -> Other:
     danish, english = (words.catalogue(one, folders) for one in LANGUAGES)
-    of = {"da": {id: text for id, text in danish.words.items()},
+    of = {"da": dict(danish.words),
           "en": {id: english.words.get(id, id) for id in danish.words if id in english.words or not re.match(r"^[a-z_]*:[\w.]+$", id)}}
     own = {_bare(text) for text in of[language].values()}
     theirs = of["en" if language == "da" else "da"]

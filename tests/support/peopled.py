@@ -173,7 +173,7 @@ def _matching(town: People) -> None:
     made["opening"], made["job"] = bakery, garage
     cases = {name: town.accepted(name, "Matchet")[0] for name in ("Mona", "Nora", "Olga", "Paula", "Ditte", "Gerda", "Greta")}
     town.world.settle()
-    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "matching", "matches", id, action, body)  # noqa: E731
+    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "matching", "matches", id, action, body)
     made["proposed"] = town.matched(cases["Mona"], bakery)
     made["presented"] = do(town.matched(cases["Nora"], bakery), "present", {"citizen_yes_on": DAY, "presentation_id": "sag-1"})
     made["interview"] = do(town.matched(cases["Olga"], bakery), "present", {"citizen_yes_on": DAY, "presentation_id": "sag-2"})
@@ -193,7 +193,7 @@ def _followup(town: People) -> None:
     town.world.settle()
     place = {name: town.placement(made.setdefault("concluded", agreement) and agreement)
              for name, agreement in [(name, town.concluded(case, job)) for name, case in cases.items()]}
-    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "followup", "placements", id, action, body)  # noqa: E731
+    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "followup", "placements", id, action, body)
     made["planned"], made["active"] = place["Petra"], do(place["Petronella"], "start", {})
     made["paused"] = do(do(place["Perle"], "start", {}), "pause", {"reason": "Ferie", "expected_on": "2026-12-07"})
     made["ended"] = do(do(place["Pernille"], "start", {}), "end", {"how": "completed"})
