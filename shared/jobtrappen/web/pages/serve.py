@@ -63,6 +63,7 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
         return response
 
     pages = [*site.pages, *things.pages(site, by_name), *forms.pages(site, by_name), *reports.pages(runtime, by_name), *operator.pages(runtime), *drafts.pages()]
+    app.config["WHO"] = {page.name: page.who for page in reversed(pages)}  # of two of a name the first is the one
     taken: set[tuple[str, str]] = set()
     for page in pages:  # a service's own page stands before the kit's of the same path
         methods = [m for m in page.methods if (page.path, m) not in taken]
