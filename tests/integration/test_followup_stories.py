@@ -14,6 +14,7 @@ from jobtrappen import tables
 from jobtrappen.clock import new_id
 from jobtrappen.db import reading
 from jobtrappen.event import decode
+from jobtrappen_followup import schemas as s
 from tests.support.stages_followup import Matching, a_course, accepted
 from tests.support.stages_referral import a_case
 from tests.support.world import (
@@ -543,7 +544,8 @@ def test_the_step_is_typed_by_nobody(world: World) -> None:
     for body in ({"step": "ordinary_job"}, {"status": "returned"}):
         assert world.followup(TEAM_LEAD).post(f"/courses/{case}", body).status in (404, 405)
     writes = {r.path for r in world.runtimes["followup"].service.api.routes if r.method == "POST"}
-    assert not [path for path in writes if path.startswith("/courses")]
+    assert [path for path in writes if path.startswith("/courses")] == ["/courses/<uuid:id>/responsible"], "who answers for it, and nothing of where she stands"
+    assert not {"step", "status", "step_since"} & set(s.TAKE_OVER.fields)
 
 
 def test_an_unknown_case_or_field_or_code_is_named(world: World, matching: Matching) -> None:

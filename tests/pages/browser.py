@@ -176,4 +176,4 @@ def _page(response: TestResponse, path: str) -> Page:
     if response.mimetype == "text/html":
         reader.feed(response.text)
     address = response.request.path if response.history else path
-    return Page(response.status_code, response.text if response.mimetype.startswith("text/") else "", address, response.headers, reader)
+    return Page(response.status_code, response.text if response.mimetype not in ("application/octet-stream", "application/pdf") else "", address, response.headers, reader)

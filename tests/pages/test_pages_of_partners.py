@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,27 @@ def test_a_notice_that_found_nobody_is_given_by_the_coordinator(place: Place) ->
     told = school.get("/").text
     assert "7. dec. 2026" in told and "Jobsamtale: Amina Y." in told
     assert "Jobsamtale" in place.by("karen").get(f"/cases/{place.case}").text
+
+
+def test_a_notice_whose_day_is_past_can_be_let_go_and_leaves_the_list(place: Place) -> None:
+    voice, case = Voice(place.world), a_known_case(place.world)  # whose school nobody knows
+    voice.say("interview.booked", case, TODAY - timedelta(days=9), match_id=an_id(), companion_kinds=["teacher"], scheduled_on=str(TODAY - timedelta(days=2)))
+    voice.say("interview.booked", case, TODAY, match_id=an_id(), companion_kinds=["teacher"], scheduled_on="2026-12-08")
+    voice.heard()
+    pia, api = place.by("pia"), place.world.partners("pia")
+    coming, past = sorted(api.get("/notices", unassigned="true").json["items"], key=lambda n: n["scheduled_on"], reverse=True)
+    refused = api.post(f"/notices/{coming['id']}/dismiss")
+    assert (refused.status, refused.json["allowed"]) == (409, ["assign"])
+    assert place.world.partners("karen").post(f"/notices/{past['id']}/dismiss").status == 403
+    page = pia.get("/")
+    assert page.has_link(f"/notices/{past['id']}") and page.has_link(f"/notices/{coming['id']}/assign")
+    notice = pia.get(f"/notices/{past['id']}")
+    assert "Dagen er gået" in notice.text and notice.has_link("/assign"), "it may still be given"
+    assert not pia.get(f"/notices/{coming['id']}").has_link("/dismiss")
+    after = pia.send(pia.get(notice.link("Læg beskeden væk")))
+    assert after.status == 200 and not after.has_link(past["id"]) and after.has_link(coming["id"])
+    assert "Ikke længere aktuel" in pia.get(f"/notices/{past['id']}").text
+    assert api.post(f"/notices/{past['id']}/dismiss").status == 409
 
 
 def test_a_partner_tells_whether_it_has_places(place: Place) -> None:

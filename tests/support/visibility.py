@@ -28,6 +28,7 @@ PLACEMENT = (f"{THING} measure agreement_id workplace_id employer_id weekly_hour
              "three_party_meeting_on employer_confirmed_on meeting_needed_from name name_is")
 REQUEST = (f"{THING} partner_id partner request_type agreement_id match_id intake_id wanted_on consent_on terms due_on valid_until expected_date decision decided_on "
            "delivered_on shows person text dialogue output")
+TIMELINE = "service what resource thing_id about role unit by effective_date recorded_at"
 NOTICE = "id version status case_id partner_id partner kind about_id scheduled_on days_ahead created_on shows person"
 REPORT = "name title as_of note rows total"
 STAFF_OF_CASES = (CW, JC, TL)
@@ -38,7 +39,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "case": CASE, "referral": REFERRAL, "intake": INTAKE, "refusal": f"{THING} offered_by guided_on dialogue", "assessment": ASSESSMENT,
         "return": "id case_id version reason present_state effective_date documentation", "referral_list": "id version unit uploaded_on rejected rows undecided",
         "work": "why resource id case_id due_on name", "case_thing": "resource id status effective_date case_id", "case_search": "cases more",
-        "list_row": "id version number decision case_id referral_id row", "history": "action lifecycle from_state to_state effective_date recorded_at role unit",
+        "list_row": "id version number decision case_id referral_id row", "history": "action lifecycle from_state to_state effective_date recorded_at role unit", "timeline": TIMELINE,
         "origin": "case_id", "person": PERSON, "report": REPORT, "access_report": "case_id service made_at entries",
     },
     "matching": {
@@ -48,13 +49,13 @@ FIELDS: dict[str, dict[str, str]] = {
         "opening": "id version status effective_date employer_id employer_name workplace_id workplace_name source published_on until weekly_hours title tasks conditions safety_danish places",
         "candidate": "id case_id version status effective_date track ready start_step profile_version protected profile",
         "feasible": "opening_id workplace_id workplace_name employer_id employer_name title source measure free weekly_hours until feasible against reasons",
-        "match": MATCH, "agreement": AGREEMENT, "history": "action lifecycle from_state to_state effective_date recorded_at role unit",
+        "match": MATCH, "agreement": AGREEMENT, "history": "action lifecycle from_state to_state effective_date recorded_at role unit", "timeline": TIMELINE,
         "access_report": "case_id service made_at entries",
     },
     "followup": {
-        "course": f"{THING} track step step_since planned_start return_class name name_is next_action", "placement": PLACEMENT, "step": "step since until",
-        "history": "action lifecycle from_state to_state effective_date recorded_at role unit",
-        "duty": "id version case_id placement_id kind planned_on due_on opened_on done_on dropped_on contact_id name name_is notes measure",
+        "course": f"{THING} track step step_since planned_start return_class responsible phone name name_is next_action", "placement": PLACEMENT, "step": "step since until",
+        "history": "action lifecycle from_state to_state effective_date recorded_at role unit", "timeline": TIMELINE,
+        "duty": "id version case_id placement_id kind planned_on due_on opened_on done_on dropped_on contact_id responsible name name_is notes measure",
         "due": "day week_ends overdue today this_week later",
         "contact": "id version case_id placement_id kind with held_on by summary", "report": REPORT, "access_report": "case_id service made_at entries",
     },
@@ -73,7 +74,7 @@ SEES: dict[str, dict[str, dict[str, str]]] = {
         "intake": dict.fromkeys(STAFF_OF_CASES, ALL), "refusal": dict.fromkeys(STAFF_OF_CASES, ALL), "assessment": dict.fromkeys(STAFF_OF_CASES, ALL),
         "return": dict.fromkeys(STAFF_OF_CASES, ALL), "referral_list": dict.fromkeys(STAFF_OF_CASES, ALL), "list_row": dict.fromkeys(STAFF_OF_CASES, ALL),
         "work": dict.fromkeys(STAFF_OF_CASES, ALL), "case_thing": dict.fromkeys(STAFF_OF_CASES, ALL), "case_search": dict.fromkeys(STAFF_OF_CASES, ALL),
-        "history": dict.fromkeys(STAFF_OF_CASES, ALL), "origin": dict.fromkeys(STAFF_OF_CASES, ALL),
+        "history": dict.fromkeys(STAFF_OF_CASES, ALL), "timeline": dict.fromkeys(STAFF_OF_CASES, ALL), "origin": dict.fromkeys(STAFF_OF_CASES, ALL),
         "report": dict.fromkeys(EVERY_STAFF, ALL), "access_report": {CW: ALL},
         "person": {
             SM: "case_id profile_version track given_name family_name phone benefit target_group readiness start_step wishes competences limits protected",
@@ -90,13 +91,13 @@ SEES: dict[str, dict[str, dict[str, str]]] = {
                                         "companions interpreter attended by reason_code other_reason_code holds_place notes"},
         "agreement": {**dict.fromkeys(STAFF_OF_CASES, ALL),
                       PA: f"{FRAME} measure starts_on ends_on weekly_hours approver workplace_id employer_id granted_on"},
-        "history": dict.fromkeys(STAFF_OF_CASES, ALL), "access_report": {CW: ALL},
+        "history": dict.fromkeys(STAFF_OF_CASES, ALL), "timeline": dict.fromkeys(STAFF_OF_CASES, ALL), "access_report": {CW: ALL},
     },
     "followup": {
         "course": {JC: ALL, TL: ALL, CW: f"{THING} track step step_since return_class planned_start name name_is"},
         "placement": {JC: ALL, TL: ALL, CW: f"{THING} measure starts_on ends_on started_on ended_on name name_is"},
         "due": {JC: ALL, TL: ALL},
-        "step": dict.fromkeys(STAFF_OF_CASES, ALL), "history": dict.fromkeys(STAFF_OF_CASES, ALL), "duty": {JC: ALL, TL: ALL}, "contact": {JC: ALL, TL: ALL},
+        "step": dict.fromkeys(STAFF_OF_CASES, ALL), "history": dict.fromkeys(STAFF_OF_CASES, ALL), "timeline": dict.fromkeys(STAFF_OF_CASES, ALL), "duty": {JC: ALL, TL: ALL}, "contact": {JC: ALL, TL: ALL},
         "report": dict.fromkeys((CW, JC, TL, AD), ALL), "access_report": {CW: ALL},
     },
     "partners": {
@@ -112,15 +113,15 @@ SEES: dict[str, dict[str, dict[str, str]]] = {
 
 READS: dict[str, dict[str, str]] = {
     # operation of a GET → its resource; who may ask is who sees the resource, less those whom NOT_ASKED names
-    "referral": {"read_case": "case", "list_cases": "case", "case_history": "history", "read_return": "return", "list_referrals": "referral",
+    "referral": {"read_case": "case", "list_cases": "case", "case_history": "history", "case_timeline": "timeline", "read_return": "return", "list_referrals": "referral",
                  "read_referral": "referral", "read_intake": "intake", "read_refusal": "refusal", "read_assessment": "assessment", "read_list": "referral_list",
                  "list_rows": "list_row", "list_lists": "referral_list", "list_work": "work", "list_case_things": "case_thing", "people": "person", "report": "report", "access_report": "access_report"},
     "matching": {"list_employers": "employer", "read_employer": "employer", "read_workplace_of_employer": "workplace", "list_workplaces": "workplace",
                  "read_workplace": "workplace", "list_contacts": "contact", "read_contact_of_workplace": "contact", "read_contact": "contact",
                  "list_openings": "opening", "read_opening": "opening", "feasible_openings": "feasible", "list_matches": "match", "read_match": "match",
-                 "list_agreements": "agreement", "read_agreement": "agreement", "read_candidate": "candidate", "case_history": "history",
+                 "list_agreements": "agreement", "read_agreement": "agreement", "read_candidate": "candidate", "case_history": "history", "case_timeline": "timeline",
                  "list_work": "work", "list_case_things": "case_thing", "access_report": "access_report"},
-    "followup": {"list_courses": "course", "read_course": "course", "course_history": "history", "course_steps": "step", "list_placements": "placement",
+    "followup": {"list_courses": "course", "read_course": "course", "course_history": "history", "course_timeline": "timeline", "course_steps": "step", "list_placements": "placement",
                  "read_placement": "placement", "list_contacts": "contact", "list_duties": "duty", "count_duties": "due", "read_duty": "duty", "report": "report",
                  "access_report": "access_report"},
     "partners": {"list_partners": "partner", "read_partner": "partner", "without_cooperation": "reminder", "list_keys": "key", "read_key": "key",
@@ -142,12 +143,12 @@ NOT_ASKED: dict[tuple[str, str], tuple[str, ...]] = {
 COMPONENTS: dict[str, dict[str, tuple[str, ...]]] = {
     # what the OpenAPI documents call an answer → the resources that have its shape
     "referral": {"CaseOut": ("case",), "ReferralOut": ("referral",), "IntakeOut": ("intake",), "RefusalOut": ("refusal",), "AssessmentOut": ("assessment",),
-                 "ReturnOut": ("return",), "ListOut": ("referral_list",), "RowOut": ("list_row",), "Transition": ("history",), "OriginOut": ("origin",),
+                 "ReturnOut": ("return",), "ListOut": ("referral_list",), "RowOut": ("list_row",), "Transition": ("history",), "Happened": ("timeline",), "OriginOut": ("origin",),
                  "Work": ("work",), "ThingOfCase": ("case_thing",), "Found": ("case_search",), "PersonOut": ("person",), "Report": ("report",), "AccessReport": ("access_report",)},
     "matching": {"EmployerOut": ("employer",), "WorkplaceOut": ("workplace",), "ContactOut": ("contact",), "OpeningOut": ("opening",),
                  "CandidateOut": ("candidate",), "FeasibleOut": ("feasible",), "MatchOut": ("match",), "AgreementOut": ("agreement",),
-                 "Work": ("work",), "MatchingThing": ("case_thing",), "Transition": ("history",), "AccessReport": ("access_report",)},
-    "followup": {"CourseOut": ("course",), "PlacementOut": ("placement",), "StayOut": ("step",), "Transition": ("history",), "DutyOut": ("duty",), "DueOut": ("due",),
+                 "Work": ("work",), "MatchingThing": ("case_thing",), "Transition": ("history",), "Happened": ("timeline",), "AccessReport": ("access_report",)},
+    "followup": {"CourseOut": ("course",), "PlacementOut": ("placement",), "StayOut": ("step",), "Transition": ("history",), "Happened": ("timeline",), "DutyOut": ("duty",), "DueOut": ("due",),
                  "ContactOut": ("contact",), "Report": ("report",), "AccessReport": ("access_report",)},
     "partners": {"PartnerOut": ("partner", "card"), "CooperationOut": ("cooperation",), "ReminderOut": ("reminder",), "KeyOut": ("key",),
                  "NewKeyOut": ("new_key",), "RequestOut": ("partner_request",), "NoticeOut": ("notice",), "CaseOut": ("case",), "WorkOut": ("work",), "AccessReport": ("access_report",)},

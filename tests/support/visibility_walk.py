@@ -166,16 +166,19 @@ def _particular(world: World, service: str, actor: Actor) -> dict[str, tuple[str
 
             place, case = session.scalars(select(ContactPlace).limit(1)).one(), session.scalars(select(Match.case_id).limit(1)).one()
             below = f"/workplaces/{place.workplace_id}/contacts"
-            return {"list_contacts": (below, {}), "read_contact_of_workplace": (f"{below}/{place.contact_id}", {}), "case_history": (f"/cases/{case}/history", {})}
+            return {"list_contacts": (below, {}), "read_contact_of_workplace": (f"{below}/{place.contact_id}", {}), "case_history": (f"/cases/{case}/history", {}),
+                    "case_timeline": (f"/cases/{case}/timeline", {}), "list_case_things": (f"/cases/{case}/things", {})}
         if service == "followup":
             from jobtrappen_followup.model import Contact
 
-            return {"list_contacts": ("/contacts", {"case_id": str(session.scalars(select(Contact.case_id).limit(1)).one())})}
+            case = session.scalars(select(Contact.case_id).limit(1)).one()
+            return {"list_contacts": ("/contacts", {"case_id": str(case)}), "course_timeline": (f"/courses/{case}/timeline", {})}
         if service == "referral":
             from jobtrappen_referral.model import Assessment, Intake
 
             cases = [*session.scalars(select(Intake.case_id).where(Intake.status == "held").limit(2)), *session.scalars(select(Assessment.case_id).limit(2))]
-            return {"people": ("/people", {"ids": ",".join(map(str, cases))}), "list_case_things": (f"/cases/{cases[0]}/things", {})}
+            assessed = session.scalars(select(Assessment.case_id).where(Assessment.status == "confirmed").limit(1)).one()
+            return {"people": ("/people", {"ids": ",".join(map(str, cases))}), "list_case_things": (f"/cases/{cases[0]}/things", {}), "case_timeline": (f"/cases/{assessed}/timeline", {})}
         if service == "partners" and actor.kind == "partner":
             from jobtrappen_partners.model import PartnerRequest
 

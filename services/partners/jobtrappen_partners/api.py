@@ -157,6 +157,12 @@ def read_notice(tx: Tx, notice: Notice, _arguments: dict[str, Any]) -> Notice:
     return queries.whole_notice(tx, notice)
 
 
+@api.command("/notices/<uuid:id>/dismiss", loads=s.EMPTY, dumps=s.NOTICE_OUT, resource="notice", who=CO, on=Notice)
+def dismiss_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
+    """Nobody needs to hear of it any more: its day is past."""
+    return queries.whole_notice(tx, usecases.dismiss_notice(tx, notice, command))
+
+
 @api.command("/notices/<uuid:id>/assign", loads=s.AssignNotice(), dumps=s.NOTICE_OUT, resource="notice", who=CO, on=Notice)
 def assign_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
     """Give a notice that found no partner to one."""

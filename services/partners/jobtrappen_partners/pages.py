@@ -63,6 +63,8 @@ def _as_line(desk: Desk, one: dict[str, Any]) -> None:
     one["late"], one["today"] = bool(one["due_on"]) and one["due_on"] < str(desk.tx.today), one["due_on"] == str(desk.tx.today)
     if one["why"] == "make_cooperation":
         one["to"] = desk.form_of("make_cooperation", partner_id=one["id"])
+    elif one["why"] == "assign_notice" and one["late"]:  # it may be let go as well
+        one["to"] = desk.thing("notice", one["id"])
     else:
         one["to"] = desk.form_of(LANDS[one["why"]], id=one["id"]) if one["why"] in LANDS else desk.thing(one["resource"], one["id"])
 
@@ -167,8 +169,15 @@ def case_page(desk: Desk, case: dict[str, Any]) -> Mapping[str, Any]:
             "notices": list(reversed(desk.read("list_notices", {"case_id": case["id"], "limit": 200})["items"])), "ask": desk.form_of("draft_request", case_id=case["id"])}
 
 
+def notice_page(desk: Desk, notice: dict[str, Any]) -> Mapping[str, Any]:
+    """A notice; one that found nobody is given to a partner, or let go once its day is past."""
+    past = notice["scheduled_on"] < str(desk.tx.today)
+    names = ("dismiss_notice", "assign_notice") if past else ("assign_notice",)
+    return {"template": "notice.html", "lead": [(desk.form_of(name, id=notice["id"]), words.word("do", name)) for name in names if desk.may(name)], "past": past}
+
+
 site.things.update(partner_request=request_page, partner=partner_page, cooperation=cooperation_page, case=case_page,
-                   notice=lambda _desk, _notice: {"template": "notice.html"}, key=lambda _desk, _key: {"template": "key.html"})
+                   notice=notice_page, key=lambda _desk, _key: {"template": "key.html"})
 
 
 def key_issued(desk: Desk, answer: Mapping[str, Any]) -> str:
@@ -203,7 +212,7 @@ def carded(desk: Desk, answer: Mapping[str, Any]) -> str:
 
 site.forms.update(
     draft_request=Form(prepare=prefill.new_request, then=drafted, template="ask.html"), partner_request_deliver=Form(prepare=prefill.delivery),
-    partner_request_offer=Form(prepare=prefill.offer), assign_notice=Form(prepare=prefill.notice), tell_capacity=Form(prepare=prefill.capacity, then=lambda desk, _answer: desk.page("my_card")),
+    dismiss_notice=Form(prepare=prefill.past_notice, then=lambda desk, _answer: desk.page("home"), leave_out=("effective_date",)), partner_request_offer=Form(prepare=prefill.offer), assign_notice=Form(prepare=prefill.notice), tell_capacity=Form(prepare=prefill.capacity, then=lambda desk, _answer: desk.page("my_card")),
     register_partner=Form(prepare=prefill.registration, then=registered), set_card=Form(prepare=prefill.card, then=carded, leave_out=("effective_date",)),
     make_cooperation=Form(prepare=prefill.cooperation, then=lambda desk, answer: desk.thing("partner", answer["partner_id"])), change_cooperation=Form(prepare=prefill.cooperation),
     issue_partner_key=Form(prepare=prefill.partner_key, shows=key_issued, leave_out=("effective_date",)),

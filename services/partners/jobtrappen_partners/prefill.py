@@ -107,6 +107,11 @@ def notice(desk: Desk, given: Mapping[str, Any]) -> Prepared:
     return {"choices": {"partner_id": as_choices(partners)}, "values": {"partner_id": partners[0]["id"] if len(partners) == 1 else ""}, "intro": ", ".join(p for p in about if p)}
 
 
+def past_notice(desk: Desk, given: Mapping[str, Any]) -> Prepared:
+    about = [words.word("notice_kind", given.get("kind")), given.get("person"), words.day(given.get("scheduled_on"))]
+    return {"intro": ", ".join(p for p in about if p)}
+
+
 def capacity(desk: Desk, _given: Mapping[str, Any]) -> Prepared:
     told = desk.read("my_card").get("capacity") or {}
     return {"values": {"state": told.get("state") if told.get("state") in CAPACITIES else "", "places": told.get("places"), "valid_for": told.get("valid_for", OFFER_DAYS)},

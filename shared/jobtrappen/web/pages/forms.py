@@ -193,7 +193,7 @@ def _others(made: Sequence[Control], thing: Mapping[str, Any]) -> list[tuple[str
 def back(desk: Desk, route: Route, path: Mapping[str, Any], thing: Mapping[str, Any]) -> str:
     """Where the writer came from: the thing, its case, or the first page."""
     shown = single(desk.routes, route.on, desk.actor.role)
-    if shown is not None and "id" in path:
-        return desk.thing(shown.resource, path["id"])
+    if shown is not None and "id" in path and (to := desk.thing(shown.resource, path["id"])):
+        return to
     case = str(thing.get("case_id") or request.values.get("case_id") or "")
-    return (desk.thing("case", case) or desk.thing("course", case)) if len(case) == 36 else url_for("home")
+    return (desk.thing("case", case) or desk.thing("course", case) if len(case) == 36 else "") or url_for("home")

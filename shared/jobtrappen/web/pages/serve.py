@@ -63,7 +63,9 @@ def install(app: Flask, runtime: Runtime, routes: Iterable[Route], beside: Itera
             response.headers.setdefault("Vary", "Cookie, Accept-Language")
         return response
 
-    for page in every_page(runtime, site, by_name):
+    pages = every_page(runtime, site, by_name)
+    app.config["WHO"] = {page.name: page.who for page in reversed(pages)}  # of two of a name the first is the one
+    for page in pages:
         app.add_url_rule(page.path, page.name, _view(page, runtime, site, by_name), methods=page.methods)
     door.install(app, runtime)
     provider.install(app, runtime)

@@ -166,24 +166,24 @@ class Desk:
         return redirect(to, 303)
 
     def form_of(self, name: str, **values: Any) -> str:
-        """The address of a command's form."""
-        return url_for(f"form.{name}", **values)
+        """The address of a command's form; "" where it is not for this role."""
+        return url_for(f"form.{name}", **values) if self.opens(f"form.{name}") else ""
 
     def thing(self, resource: str, id: Any) -> str:
-        """The address of a thing's page; "" where there is none."""
-        return url_for(f"thing.{resource}", id=id) if f"thing.{resource}" in self.known else ""
+        """The address of a thing's page; "" where there is none, or none for this role."""
+        return url_for(f"thing.{resource}", id=id) if self.opens(f"thing.{resource}") else ""
+
+    def opens(self, page: str) -> bool:
+        """Whether there is a page of this name, and it is for this role."""
+        from flask import current_app
+
+        return self.actor.role in current_app.config["WHO"].get(page, ())
 
     def elsewhere(self, service: str, path: str) -> str:
         """The address of another service's page; "" where that service does not stand behind the same address."""
         from flask import current_app
 
         return f"{PATHS[service]}{path}" if service in current_app.config["BESIDE"] and service != self.runtime.name else ""
-
-    @property
-    def known(self) -> set[str]:
-        from flask import current_app
-
-        return set(current_app.view_functions)
 
     def query(self, *names: str) -> dict[str, str]:
         """These parameters of the address, without empty ones."""
