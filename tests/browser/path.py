@@ -61,7 +61,6 @@ def assess(mehmet: Person, who: Citizen) -> None:
     mehmet.picture("jobkonsulent-sag")
     mehmet.click("Aftal samtale")
     mehmet.fill(scheduled_at=f"{who.today}T09:00", place="Lokalcentret")
-    mehmet.picture("jobkonsulent-aftal-samtale")
     mehmet.click("Aftal samtale")
     mehmet.click("Skriv referat af samtalen")
     mehmet.type("Ønsker", who.wish)
@@ -89,12 +88,10 @@ def agree(mehmet: Person, who: Citizen) -> None:
     mehmet.picture("jobkonsulent-aabninger")
     mehmet.propose(who.opening)
     mehmet.type("Begrundelse", who.wish)
-    mehmet.picture("jobkonsulent-foreslaa")
     mehmet.click("Foreslå, og gå videre til aftalen")
     mehmet.type("Formål", "Fast arbejde")
     mehmet.type("Mål på længere sigt", "Et job, der holder")
     mehmet.fill(starts_on=who.today)
-    mehmet.picture("jobkonsulent-lav-aftale")
     mehmet.click("Begge har sagt ja: lav aftalen")
     assert "Indgået" in mehmet.text, mehmet.text
     mehmet.picture("jobkonsulent-aftale")
@@ -107,7 +104,6 @@ def begin(mehmet: Person, who: Citizen) -> None:
     mehmet.click("Registrér start")
     if mehmet.page.locator("input[name=meeting_waived_because]:not([type=hidden])").count():
         mehmet.fill(meeting_waived_because="Alle har talt sammen i telefon")
-    mehmet.picture("jobkonsulent-start")
     mehmet.click("Registrér start")
     assert "/courses/" in mehmet.path and "I gang" in mehmet.text, mehmet.text
     mehmet.picture("jobkonsulent-forloeb")
@@ -130,9 +126,7 @@ def ask(karen: Person, who: Citizen) -> None:
     """A question to the language school, from the case."""
     karen.click("Partnere", within="main")
     karen.finds(who.given_name)
-    karen.picture("sagsbehandler-partnere")
     karen.click("Spørg en samarbejdspartner")
-    karen.picture("sagsbehandler-hvad")
     karen.click("Udtalelse")
     karen.choose("Samarbejdspartner", f"{who.school}, Sprogskole")
     karen.type("Hvad spørger du om?", "Hvilket modul går hun på, og kan hun klare sig på dansk i en butik?")
@@ -158,7 +152,6 @@ def answer(school: Person, who: Citizen) -> None:
     school.fill(output__text="Hun går på modul 4 og taler fint med kunder.")
     school.picture("partner-svar")
     school.click("Giv svaret")
-    school.picture("partner-svaret")
 
 
 def see(karen: Person, who: Citizen) -> None:

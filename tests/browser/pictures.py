@@ -38,14 +38,16 @@ TALLEST = 1000
 COLOURS = 64
 """Enough for pages of text in two colours; a picture is then a few dozen kilobytes."""
 LEYLA = Citizen("Leyla", "Aydin", command.PINNED.isoformat(), "Butiksmedhjælper", "Vil gerne arbejde i et bageri", school="Hytten")
-PICTURES = 30
+PICTURES = 32
+"""How many there are, for the progress bar."""
 
 
 class Camera:
     """Takes what a person sees, into a folder."""
 
     def __init__(self, folder: Path, told: Callable[[str], None] = lambda name: None) -> None:
-        self.folder, self.told, self.taken = folder, told, [str]()
+        self.folder, self.told = folder, told
+        self.taken: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, person: Person, name: str) -> None:
