@@ -51,7 +51,7 @@ def accept(mehmet: Person, who: Citizen) -> None:
     mehmet.finds(who.name)
     mehmet.picture("jobkonsulent-opgaver")
     mehmet.click_line(who.name)
-    mehmet.picture("jobkonsulent-tag-imod")
+    mehmet.picture("jobkonsulent-tag-imod", tall=1060)
     mehmet.click("Tag imod henvisningen")
     assert who.name in mehmet.text, mehmet.text
 
@@ -106,7 +106,7 @@ def begin(mehmet: Person, who: Citizen) -> None:
         mehmet.fill(meeting_waived_because="Alle har talt sammen i telefon")
     mehmet.click("Registrér start")
     assert "/courses/" in mehmet.path and "I gang" in mehmet.text, mehmet.text
-    mehmet.picture("jobkonsulent-forloeb")
+    mehmet.picture("jobkonsulent-forloeb", tall=1120)
 
 
 def follow_up(mehmet: Person, who: Citizen) -> None:
@@ -116,7 +116,7 @@ def follow_up(mehmet: Person, who: Citizen) -> None:
     mehmet.picture("jobkonsulent-opfoelgning")
     mehmet.click_line(who.name)
     mehmet.type("Hvad kom der ud af det?", "Hun er glad for kollegerne")
-    mehmet.picture("jobkonsulent-kontakt")
+    mehmet.picture("jobkonsulent-kontakt", tall=1600)
     mehmet.click("Skriv en kontakt ned")
     assert "Gemt." in mehmet.text, mehmet.text
 
