@@ -23,7 +23,7 @@ class Person:
     def __init__(self, browser: Any, base: str, script: str = "", **context: Any) -> None:
         """`script`: put into every page beside the watch for what the content security policy refuses."""
         self.base = base
-        self.camera: Callable[[Person, str], None] | None = None
+        self.camera: Callable[[Person, str, int], None] | None = None
         self.context = browser.new_context(**{"locale": "da-DK", "viewport": {"width": 1440, "height": 900}, **context})
         self.context.set_default_timeout(15_000)
         self.made = 0
@@ -132,10 +132,10 @@ class Person:
             self.page.reload()
         raise AssertionError(f"never saw {text!r} at {self.page.url}: {self.text[:600]}")
 
-    def picture(self, name: str) -> None:
-        """A picture for the guides, where somebody takes them."""
+    def picture(self, name: str, tall: int = 1000) -> None:
+        """A picture for the guides, where somebody takes them; a page that is longer than `tall` is cut there, as a window would."""
         if self.camera is not None:
-            self.camera(self, name)
+            self.camera(self, name, tall)
 
     def refused(self) -> list[str]:
         """What the content security policy refused on this page."""

@@ -33,27 +33,27 @@ from tests.browser.path import Citizen
 from tests.browser.person import Person
 
 HERE = Path(__file__).parents[2] / "docs" / "guide" / "pictures"
-TALLEST = 1000
-"""A longer page is cut here, as a window would."""
 COLOURS = 64
 """Enough for pages of text in two colours; a picture is then a few dozen kilobytes."""
 LEYLA = Citizen("Leyla", "Aydin", command.PINNED.isoformat(), "Butiksmedhjælper", "Vil gerne arbejde i et bageri", school="Hytten")
-PICTURES = 30
+PICTURES = 32
+"""How many there are, for the progress bar."""
 
 
 class Camera:
     """Takes what a person sees, into a folder."""
 
     def __init__(self, folder: Path, told: Callable[[str], None] = lambda name: None) -> None:
-        self.folder, self.told, self.taken = folder, told, [str]()
+        self.folder, self.told = folder, told
+        self.taken: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, person: Person, name: str) -> None:
+    def __call__(self, person: Person, name: str, tall: int) -> None:
         page = person.page
         page.evaluate("document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0)")
         page.evaluate("document.fonts.ready.then(() => true)")
         size = page.viewport_size
-        tall = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+        tall = min(page.evaluate("document.documentElement.scrollHeight"), tall)
         shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": size["width"], "height": tall}, animations="disabled", caret="hide")
         few = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         few.save(self.folder / f"{name}.png", optimize=True)

@@ -20,7 +20,7 @@ DESK, PHONE = {"width": 1040, "height": 800}, {"width": 390, "height": 844}
 class Cast:
     """Those who walk: each at a window of her own, with a camera over her shoulder."""
 
-    def __init__(self, browser: Any, base: str, camera: Callable[[Person, str], None]) -> None:
+    def __init__(self, browser: Any, base: str, camera: Callable[[Person, str, int], None]) -> None:
         self.browser, self.base, self.camera = browser, base, camera
 
     def comes(self, name: str = "", key: str = "", viewport: dict[str, int] | None = None, picture: str = "") -> Person:
@@ -110,10 +110,10 @@ def administrator(cast: Cast, suite: Suite) -> None:
     unreadable(suite)
     admin.click("Opfølgning", within="nav")
     admin.finds("Jeg har set på den")
-    admin.picture("administrator-ulaeselig")
+    admin.picture("administrator-ulaeselig", tall=1300)
     admin.click("Rapporter", within="nav")
     admin.click("Tabel 1")
-    admin.picture("administrator-rapport")
+    admin.picture("administrator-rapport", tall=1100)
     admin.click("Partnere", within="nav")
     admin.picture("administrator-noegler")
     admin.leave()

@@ -451,6 +451,9 @@ def test_of_two_who_edit_the_second_sees_both(town: Town, karen: Browser, mehmet
     karen.send(hers, phone="11111111", family_name="Nyt-Navn")
     stale = mehmet.send(his, phone="22222222")
     assert stale.status == 412 and "En anden har ændret det, mens du skrev" in stale.text and stale.form().values["phone"] == ["22222222"]
+    told = stale.html[stale.html.index('id="stale"'):].split("</table>")[0]
+    assert all(one in told for one in ("Telefon", "11111111", "22222222", "Efternavn", "Nyt-Navn")), "what now stands there, and what was typed"
+    assert not any(one in told for one in ("Status", "rue", "Gælder fra")), "and nothing that does not differ"
     assert "Nyt-Navn" in mehmet.get(f"/cases/{case}").text
 
 

@@ -142,7 +142,7 @@ def show(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Fil
         version = given["version"]
     return desk.show(
         form.template, route=route, form_title=prepared.get("title") or words.word("do", route.name), controls=made, summary=summary, thing=thing,
-        version=version, key=_key(given, filled), stale=_others(made, thing) if filled.stale else None, draft_of=draft_of, beside=prepared.get("beside", {}),
+        version=version, key=_key(given, filled), stale=_others(route, made, thing) if filled.stale else None, draft_of=draft_of, beside=prepared.get("beside", {}),
         intro=prepared.get("intro", ""), back=prepared.get("back") or back(desk, route, path, thing), submit=words.word("do", route.name))
 
 
@@ -163,9 +163,14 @@ def _present(route: Route, thing: Mapping[str, Any]) -> dict[str, Any]:
     """A correction begins with what stands there now; a step of a lifecycle begins empty."""
     if route.step is not None or route.loads is None:
         return {}
-    inner = {k: v for part in ("person", "card", "terms", "texts") if isinstance(thing.get(part), Mapping) for k, v in thing[part].items()}
+    inner = _inner(thing)
     return {name: value for key, f in route.loads.load_fields.items() if (name := f.data_key or key) != "effective_date"
             and (value := thing.get(name, inner.get(name))) is not None}
+
+
+def _inner(thing: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form asks for side by side and a thing keeps in parts."""
+    return {k: v for part in ("person", "card", "terms", "texts") if isinstance(thing.get(part), Mapping) for k, v in thing[part].items()}
 
 
 def _asked(route: Route) -> dict[str, str]:
@@ -180,14 +185,27 @@ def _of_the_same(kept: MultiDict[str, str], asked: Mapping[str, str]) -> bool:
     return all(kept.get(name, value) == value for name, value in asked.items())
 
 
-def _others(made: Sequence[Control], thing: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(field, what it is now, what was typed) for what differs, when somebody else was quicker."""
-    rows = [(words.label("status"), words.word("status", thing.get("status")), "")] if thing.get("status") else []
+def _others(route: Route, made: Sequence[Control], thing: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(field, what it is now, what was typed) for what differs, when somebody else was quicker; a step is told what it would step from."""
+    rows = [(words.label("status"), words.word("status", thing.get("status")), "")] if route.step is not None and thing.get("status") else []
+    there = {**_inner(thing), **thing}
     for control in made:
-        if control.name in thing and str(thing[control.name] or "") != str(control.value or ""):
-            now = thing[control.name]
-            rows.append((control.label, words.word(control.name, now) if control.choices else str(now or "–"), str(control.value or "–")))
+        if control.name in there and control.name != "effective_date" and control.kind not in ("hidden", "rows", "group"):
+            now, mine = _as_read(control, there[control.name]), _as_read(control, control.value)
+            if now != mine:
+                rows.append((control.label, now, mine))
     return rows
+
+
+def _as_read(control: Control, value: Any) -> str:
+    """A value, stored or typed, in the words of its control."""
+    if control.kind == "flag":
+        return words._("Yes") if value in (True, "true") else words._("No")
+    if isinstance(value, list):
+        return "\n".join(_as_read(control, one) for one in value) or "–"
+    if control.kind == "day":
+        return words.day(value)
+    return dict(control.choices).get(str(value), "\n".join(str(value).splitlines()) if value not in (None, "") else "–")
 
 
 def back(desk: Desk, route: Route, path: Mapping[str, Any], thing: Mapping[str, Any]) -> str:
