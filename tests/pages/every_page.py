@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import time_machine
-from werkzeug.routing import MapAdapter, RequestRedirect
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
 
 from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.plugins import manager
@@ -75,6 +75,7 @@ class Municipality:
     town: People
     app: Any = field(init=False)
     browsers: dict[tuple[str, str], Browser] = field(default_factory=dict)
+    visited: dict[tuple[str, str], list[Visit]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.app = one_address(self.world.runtimes.values())
@@ -123,6 +124,11 @@ class Municipality:
     def visits(self, service: str, who: str) -> list[Visit]:
         """Every page of a service that this person may be shown: pages and things first, then each form where it is offered, with what
         the offer puts into its address; else on the first thing on which it can be opened."""
+        if (service, who) not in self.visited:
+            self.visited[service, who] = self._visits(service, who)
+        return self.visited[service, who]
+
+    def _visits(self, service: str, who: str) -> list[Visit]:
         browser, offered, done = self.by(who), dict[str, str](), list[Visit]()
         mine = [page for page in self.pages(service) if WHO[who] in page.who]
         for page in mine:
@@ -137,6 +143,15 @@ class Municipality:
             if page.name.startswith("form."):
                 done.append(self._form(service, page, browser, who, offered.get(page.name, "")))
         return done
+
+    def forms(self, service: str) -> list[Visit]:
+        """Each form once, as the first who may opens it."""
+        found: dict[str, Visit] = {}
+        for who in WHO:
+            for visit in self.visits(service, who):
+                if visit.endpoint.startswith("form.") and visit.page.status == 200:
+                    found.setdefault(visit.endpoint, visit)
+        return list(found.values())
 
     def _addresses(self, service: str, page: sites.Page) -> list[tuple[str, str]]:
         if page.name == "report":
