@@ -45,9 +45,11 @@ THINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "/requests": ("unsent", "requested", "acknowledged", "question", "offer", "agreed", "in progress", "delivered", "opinion")},
 }
 """What is there to be shown, by the first part of its path; one for each state that is drawn in another way."""
-ASKED = {"list.feasible_openings": ("/openings/feasible?case_id={accepted case}&measure=internship",), "contacts": ("/contacts?case_id={course}",),
-         "form.propose_match": ("/matches/new?case_id={accepted case}&opening_id={opening}",), "form.make_duty": ("/duties/new?case_id={course}",),
-         "form.log_contact": ("/contacts/new?case_id={course}",)}
+ASKED = {
+    "list.feasible_openings": {"": "/openings/feasible?case_id={accepted case}&measure=internship"}, "contacts": {"": "/contacts?case_id={course}"},
+    "form.propose_match": {"": "/matches/new?case_id={accepted case}&opening_id={opening}"}, "form.make_duty": {"": "/duties/new?case_id={course}"},
+    "form.log_contact": {"": "/contacts/new?case_id={course}"},
+    "form.draft_request": {"statement": "/requests/new?case_id={started case}&request_type=statement", "": "/requests/new?case_id={started case}"}}
 """Pages that need to be asked something in the address."""
 BINARY = ("leaflet_pdf", "letter_pdf")
 """Files that are printed (test_printed.py); they are no pages."""
@@ -75,6 +77,7 @@ class Municipality:
     town: People
     app: Any = field(init=False)
     browsers: dict[tuple[str, str], Browser] = field(default_factory=dict)
+    visited: dict[tuple[str, str], list[Visit]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.app = one_address(self.world.runtimes.values())
@@ -123,6 +126,11 @@ class Municipality:
     def visits(self, service: str, who: str) -> list[Visit]:
         """Every page of a service that this person may be shown: pages and things first, then each form where it is offered, with what
         the offer puts into its address; else on the first thing on which it can be opened."""
+        if (service, who) not in self.visited:
+            self.visited[service, who] = self._visits(service, who)
+        return self.visited[service, who]
+
+    def _visits(self, service: str, who: str) -> list[Visit]:
         browser, offered, done = self.by(who), dict[str, str](), list[Visit]()
         mine = [page for page in self.pages(service) if WHO[who] in page.who]
         for page in mine:
@@ -134,16 +142,27 @@ class Municipality:
                 for to, _text in shown.links:
                     offered.setdefault(self.endpoint(service, to), to)
         for page in mine:
-            if page.name.startswith("form."):
+            if page.name in ASKED and page.name.startswith("form."):
+                done += [Visit(service, page.name, who, self._called(page.path, name), address, browser.get(address)) for name, address in self._addresses(service, page)]
+            elif page.name.startswith("form."):
                 done.append(self._form(service, page, browser, who, offered.get(page.name, "")))
         return done
+
+    def forms(self, service: str) -> list[Visit]:
+        """Each form once, as the first who may opens it."""
+        found: dict[str, Visit] = {}
+        for who in WHO:
+            for visit in self.visits(service, who):
+                if visit.endpoint.startswith("form.") and visit.page.status == 200 and any("jt-form" in form.css.split() for form in visit.page.reader.forms):
+                    found.setdefault(visit.endpoint, visit)
+        return list(found.values())
 
     def _addresses(self, service: str, page: sites.Page) -> list[tuple[str, str]]:
         if page.name == "report":
             own = (report.name for found in manager().hook.report() for report in found if report.service == service)
             return [(name, f"{PATHS[service]}/reports/{name}") for name in own]
         if page.name in ASKED:
-            return [("", PATHS[service] + address.format(**self.town.made)) for address in ASKED[page.name]]
+            return [(name, PATHS[service] + address.format(**self.town.made)) for name, address in ASKED[page.name].items()]
         return list(self.things(service, page.path)) if "<" in page.path else [("", f"{PATHS[service]}{page.path}")]
 
     def _form(self, service: str, page: sites.Page, browser: Browser, who: str, offered: str) -> Visit:

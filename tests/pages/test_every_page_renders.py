@@ -25,7 +25,7 @@ from tests.pages.outline import Outline, outline
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 NOBODYS = re.compile(r"\b(None|undefined|nan|Undefined|True|False)\b|<[A-Z]\w+ object|\{\w*\}|\bfield:|\bhint:|\bdo:|\bcode:")
 """What only a program says: a place that was not filled, a code's own name."""
-COLUMNS = {"Fornavn", "Efternavn"}
+COLUMNS = {"Fornavn", "Efternavn", "CPR-nummer", "Ydelse", "Målgruppe", "Matchgruppe"}
 """Of an uploaded list; they are Danish in English too."""
 HEADS = {"da": "Sider som de vises", "en": "Pages as they are shown"}
 
@@ -151,7 +151,7 @@ class Other:
 @lru_cache
 def _other_words(folders: tuple[Path, ...], language: str) -> Other:
     danish, english = (words.catalogue(one, folders) for one in LANGUAGES)
-    of = {"da": dict(danish.words),
+    of = {"da": danish.words,
           "en": {id: english.words.get(id, id) for id in danish.words if id in english.words or not re.match(r"^[a-z_]*:[\w.]+$", id)}}
     own = {_bare(text) for text in of[language].values()}
     theirs = of["en" if language == "da" else "da"]

@@ -4,7 +4,7 @@ what they were asked. All of it is made through the public APIs, so every page o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -169,11 +169,13 @@ def _things(town: People, case: str) -> dict[str, str]:
 
 
 def _matching(town: People) -> None:
+    def do(id: str, action: str, body: dict[str, Any]) -> str:
+        return town.step(CONSULTANT, "matching", "matches", id, action, body)
+
     made, bakery, garage = town.made, town.opening("Bageri Nærby"), town.opening("Autoværkstedet", "ordinary_job", places=9)
     made["opening"], made["job"] = bakery, garage
     cases = {name: town.accepted(name, "Matchet")[0] for name in ("Mona", "Nora", "Olga", "Paula", "Ditte", "Gerda", "Greta")}
     town.world.settle()
-    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "matching", "matches", id, action, body)
     made["proposed"] = town.matched(cases["Mona"], bakery)
     made["presented"] = do(town.matched(cases["Nora"], bakery), "present", {"citizen_yes_on": DAY, "presentation_id": "sag-1"})
     made["interview"] = do(town.matched(cases["Olga"], bakery), "present", {"citizen_yes_on": DAY, "presentation_id": "sag-2"})
@@ -188,12 +190,15 @@ def _matching(town: People) -> None:
 
 
 def _followup(town: People) -> None:
+    def do(id: str, action: str, body: dict[str, Any]) -> str:
+        return town.step(CONSULTANT, "followup", "placements", id, action, body)
+
     made, job = town.made, town.opening("Kantinen", "ordinary_job", places=9)
     cases = {name: town.accepted(name, "I-Arbejde")[0] for name in ("Petra", "Petronella", "Perle", "Pernille")}
     town.world.settle()
-    place = {name: town.placement(made.setdefault("concluded", agreement) and agreement)
-             for name, agreement in [(name, town.concluded(case, job)) for name, case in cases.items()]}
-    do: Callable[..., str] = lambda id, action, body: town.step(CONSULTANT, "followup", "placements", id, action, body)
+    agreed = {name: town.concluded(case, job) for name, case in cases.items()}
+    made["concluded"] = agreed["Petra"]
+    place = {name: town.placement(agreement) for name, agreement in agreed.items()}
     made["planned"], made["active"] = place["Petra"], do(place["Petronella"], "start", {})
     made["paused"] = do(do(place["Perle"], "start", {}), "pause", {"reason": "Ferie", "expected_on": "2026-12-07"})
     made["ended"] = do(do(place["Pernille"], "start", {}), "end", {"how": "completed"})

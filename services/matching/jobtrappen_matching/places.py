@@ -79,7 +79,8 @@ def new_opening(desk: Desk, _given: Given) -> Given:
 
 
 def new_contact(desk: Desk, given: Given) -> Given:
-    return {"hidden": ("contact_id",), "required": ("name",), "back": desk.thing("workplace", given["workplace_id"])}
+    place = desk.read("read_workplace", id=given["workplace_id"])
+    return {"hidden": ("contact_id",), "required": ("name",), "back": desk.thing("workplace", place["id"]), "intro": _("At {employer}.", employer=place["name"])}
 
 
 def to_change_contact(_desk: Desk, contact: Given) -> Given:

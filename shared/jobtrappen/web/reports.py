@@ -17,6 +17,7 @@ from flask import Response
 
 from jobtrappen import roles
 from jobtrappen.errors import Invalid, NotFound
+from jobtrappen.spreadsheet import defused
 from jobtrappen.web import schemas, small_cells
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ class Report:
 
 TRUE_FIGURES = roles.JC_CW
 """Who works on the cases: a coordinator and an administrator do not."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula."""
 KEPT_BACK = "* skjult, fordi gruppen er under fem, eller fordi en så lille gruppe ellers kunne regnes ud"
 
 
@@ -124,12 +123,8 @@ def as_csv(report: dict[str, Any]) -> str:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(["key", "label", "value"])
     for row in report["rows"]:
-        writer.writerow([_defused(row["key"]), _defused(row["label"]), "" if row["value"] is None else row["value"]])
+        writer.writerow([defused(row["key"]), defused(row["label"]), "" if row["value"] is None else row["value"]])
     return out.getvalue()
-
-
-def _defused(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text
 
 
 def install(api: Api, runtime: Runtime) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Stylesheet, script, icons and fonts, all of our own address. They are named by their content, so a browser keeps them for good."""
+"""Stylesheet, script, icons and fonts, all of our own address. They are named by their content, so a browser keeps them for good. They
+are packed here, whoever stands in front; pages are not, since their packed length would tell of the names and the token in them."""
 from __future__ import annotations
 
 import gzip
@@ -38,7 +39,7 @@ def install(app: Flask) -> None:
     @app.get("/static/<path:name>")
     def static_file(name: str) -> Any:
         content, packed, digest = _file(name)
-        zipped = packed and "gzip" in request.headers.get("Accept-Encoding", "")
+        zipped = packed and request.accept_encodings["gzip"] > 0
         answer = Response(packed if zipped else content, content_type=TYPES.get(Path(name).suffix, "application/octet-stream"))
         if zipped:
             answer.headers["Content-Encoding"] = "gzip"

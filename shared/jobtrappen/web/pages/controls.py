@@ -213,5 +213,5 @@ def blame(made: list[Control], errors: Sequence[Mapping[str, str]]) -> list[tupl
         target = control
         while target.inner:
             target = target.inner[0]
-        summary.append((order[control.name], target.id, f"{control.label}: {text}"))
+        summary.append((order[control.name], "" if target.kind == "hidden" else target.id, f"{control.label}: {text}"))
     return [(id, text) for _n, id, text in sorted(summary, key=lambda s: s[0])]

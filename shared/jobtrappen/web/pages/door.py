@@ -29,7 +29,7 @@ MOST_PURPOSES = 20
 def here() -> str:
     """The address that is being shown, within this host."""
     path = f"{request.script_root}{request.path}"
-    return f"{path}?{request.query_string.decode('ascii', 'ignore')}" if request.query_string and request.method == "GET" else path
+    return f"{path}?{request.query_string.decode('ascii', 'ignore')}" if request.query_string else path
 
 
 def own(address: str) -> str:
@@ -133,7 +133,10 @@ def install(app: Flask, runtime: Runtime) -> None:
         chosen = request.form.get("language", "")
         if chosen in words.LANGUAGES:
             session["language"] = g.language = chosen
-        return redirect(own(request.form.get("to", "")) or url_for("home"), 303)
+        to = own(request.values.get("to", ""))
+        if to and (typed := _typed_meanwhile()) and (who := sessions.actor(runtime)) is not None:
+            keep_text(runtime, who, to, typed)
+        return redirect(to or url_for("home"), 303)
 
     @app.post("/purpose")
     def tell_purpose() -> Any:
@@ -144,6 +147,14 @@ def install(app: Flask, runtime: Runtime) -> None:
             told = {k: v for k, v in session.get("why", {}).items() if k != case}
             session["why"] = {**dict(list(told.items())[-MOST_PURPOSES + 1:]), case: purpose}
         return redirect(own(request.form.get("to", "")) or url_for("home"), 303)
+
+
+def _typed_meanwhile() -> str:
+    """What stood in the form on whose page the language was changed: put beside it by the script, or, without scripts, the form itself."""
+    if KEPT in request.form:
+        return request.form[KEPT][:500_000]
+    given = {name: values for name, values in request.form.to_dict(flat=False).items() if name not in ("language", "to")}
+    return json.dumps(given) if "key" in given else ""
 
 
 def keep_text(runtime: Runtime, who: Actor, to: str, kept: str) -> None:

@@ -20,7 +20,7 @@ from jobtrappen.web.pages import words
 from jobtrappen.web.pages.site import Desk, Page, Site, commands_on, singles
 
 SHOWN = 50
-"""So many lines stand on a page of a list; where the API has pages of its own, they are no longer than this."""
+"""So many lines stand on a page of a list that the API gives as a whole."""
 FRAME = ("id", "version", "allowed_actions", "status", "case_id")
 PLAIN = frozenset({"access_report", "person", "history", "work", "timeline"})
 """Resources that are shown elsewhere or to services alone."""
@@ -66,14 +66,24 @@ def _list(route: Route) -> Any:
         names = [f.data_key or n for n, f in route.query.load_fields.items()] if route.query is not None else []
         asked = desk.query(*names)
         found = desk.read(route.name, {n: typed_query(route, n, v) for n, v in asked.items()})
-        every, begin = found["items"], 0 if "limit" in names else _begin(desk)
-        rows = [(desk.thing(route.resource, one.get("id")), facts(desk, one, route.resource)[:6], one) for one in every[begin:begin + SHOWN]]
-        more = {"after": found["next"]} if found.get("next") else {"from": begin + SHOWN} if len(every) > begin + SHOWN else {}
+        every, begin = found["items"], _begin(desk)
+        part = every if "limit" in names else every[begin:begin + SHOWN]
+        rows = [(_leads(desk, route, one), facts(desk, one, route.resource, (*FRAME, *_ids(one)))[:6], one) for one in part]
+        more = {"after": found["next"]} if found.get("next") else {"from": begin + SHOWN} if "limit" not in names and len(every) > begin + SHOWN else {}
         following = url_for(request.endpoint or "", **{**asked, **more}) if more else ""
         return desk.show("list.html", route=route, rows=rows, total=found.get("total", len(every)), following=following, asked=asked,
                          new=desk.form_of(creator.name) if (creator := _creator(desk, route)) is not None else "")
 
     return page
+
+
+def _ids(one: Mapping[str, Any]) -> list[str]:
+    return [name for name in one if name.endswith("_id")]
+
+
+def _leads(desk: Desk, route: Route, one: Mapping[str, Any]) -> str:
+    """Where a line leads: to its own page, or to that of the first thing that it names."""
+    return desk.thing(route.resource, one["id"]) if one.get("id") else next((to for name in _ids(one) if one[name] and (to := _link(desk, name, one[name]))), "")
 
 
 def _begin(desk: Desk) -> int:

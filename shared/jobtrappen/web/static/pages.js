@@ -26,7 +26,7 @@
         .catch(function () { last = ""; });
     }
     last = fields().toString();
-    form.addEventListener("input", function () { if (timer) { clearTimeout(timer); } timer = setTimeout(keep, 800); });
+    form.addEventListener("input", function () { form.dataset.typed = "yes"; if (timer) { clearTimeout(timer); } timer = setTimeout(keep, 800); });
     window.addEventListener("pagehide", function () { if (timer) { clearTimeout(timer); keep(); } });
     form.addEventListener("submit", function (event) {
       if (sent) { event.preventDefault(); return; }
@@ -34,6 +34,18 @@
       if (timer) { clearTimeout(timer); }
     });
     window.addEventListener("pageshow", function () { sent = false; });
+  });
+
+  // The other language in the middle of a form: what is typed goes along.
+  document.querySelectorAll(".jt-language").forEach(function (language) {
+    language.addEventListener("submit", function () {
+      var form = document.querySelector("form[data-typed]"), text = {};
+      if (!form) { return; }
+      new FormData(form).forEach(function (value, name) { (text[name] = text[name] || []).push(value); });
+      var kept = document.createElement("input");
+      kept.type = "hidden"; kept.name = "kept-text"; kept.value = JSON.stringify(text);
+      language.appendChild(kept);
+    });
   });
 
   document.querySelectorAll("[data-print]").forEach(function (button) {
