@@ -15,6 +15,7 @@ from jobtrappen.clock import new_id
 from jobtrappen.db import writing
 from jobtrappen.tx import SYSTEM, transaction
 from jobtrappen_matching.model import Agreement
+from jobtrappen_partners.model import Notice
 from tests.support import stages_followup, stages_matching, stages_partners, stages_referral
 from tests.support.stages import Stage
 from tests.support.world import ADMINISTRATOR, CASEWORKER, CONSULTANT, COORDINATOR, TEAM_LEAD, TODAY, Answer, World
@@ -131,6 +132,9 @@ def partners(world: World) -> None:
     world.settle()
     unassigned = ok(co.get("/notices", unassigned="true")).json["items"]
     ok(co.post(f"/notices/{unassigned[0]['id']}/assign", {"partner_id": school}))
+    with writing(world.runtimes["partners"].engine) as session:  # days pass: these can be let go
+        for one in unassigned[1:5]:
+            session.get(Notice, UUID(one["id"])).scheduled_on = TODAY - timedelta(days=3)  # type: ignore[union-attr]
     for role in ("caseworker", "consultant", "team_lead", "coordinator"):
         ok(s.a_draft(world, unassigned[0]["case_id"], school, role=role))
 
