@@ -18,7 +18,7 @@ LANGUAGES = {"da": "da-DK", "en": "en-GB"}
 RULES = """() => axe.run(document, {runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "EN-301-549", "best-practice"]}, resultTypes: ["violations"]})
   .then(r => r.violations.map(v => v.id + " (" + v.impact + "): " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + n.failureSummary).join(" | ")))"""
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-NO_PAGE = re.compile(r"/static/|/v1/|\.csv|format=|^/[a-z]+/(metrics|healthz|readyz)")
+NO_PAGE = re.compile(r"/static/|/v1/|\.csv|\.pdf|format=|^/[a-z]+/(metrics|healthz|readyz)")
 WHO = ("karen", "mehmet", "lone", "pia", "admin", "partner")
 
 
