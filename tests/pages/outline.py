@@ -102,7 +102,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self.links:
-            self.line += f" → {self.links.pop().partition('#')[0] or '#'}"
+            self.line += f" → {self.links.pop().partition('#')[0] or '#'} "
         elif tag == "button":
             self.line += "]"
         elif tag == "textarea":

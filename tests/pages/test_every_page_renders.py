@@ -93,7 +93,8 @@ def test_every_page_says_what_its_snapshot_holds(municipality: Municipality, see
 
 
 def written(municipality: Municipality, service: str, language: str, visits: list[Visit]) -> str:
-    """The pages as text, one below the other; roles that are shown the same stand together."""
+    """The pages as text, one below the other; roles that are shown the same stand together, those that are shown something else after
+    them, with what differs."""
     pages: dict[tuple[str, str], dict[str, list[str]]] = {}
     frames: dict[str, list[str]] = {}
     for visit in visits:
@@ -107,8 +108,16 @@ def written(municipality: Municipality, service: str, language: str, visits: lis
         pages[path, name] = {"\n".join(outline(page.get_data(as_text=True)).main): ["nobody"]}
     parts = [f"SPDX-License-Identifier: MPL-2.0\n{HEADS[language]}: {service}"]
     parts += [f"=== (frame) [{', '.join(who)}]\n{text}" for text, who in frames.items()]
-    parts += [f"=== {shown} [{', '.join(who)}]\n{text}" for (shown, _endpoint), of in pages.items() for text, who in of.items()]
+    parts += [part for (shown, _endpoint), of in pages.items() for part in _sections(shown, of)]
     return "\n\n".join(parts) + "\n"
+
+
+def _sections(shown: str, of: dict[str, list[str]]) -> Iterator[str]:
+    most, first = next(iter(of.items()))
+    yield f"=== {shown} [{', '.join(first)}]\n{most}"
+    for text, who in list(of.items())[1:]:
+        other = [line for line in difflib.unified_diff(most.splitlines(), text.splitlines(), lineterm="", n=0) if not line.startswith(("---", "+++", "@@"))]
+        yield "\n".join([f"=== {shown} [{', '.join(who)}] not as [{', '.join(first)}]", *(other if len(other) < len(text.splitlines()) else [text])])
 
 
 # --- words -----------------------------------------------------------------------------------------------------------------

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobtrappen.web import reports
+from jobtrappen.spreadsheet import defused
+from jobtrappen.web import access, reports
 from jobtrappen.web.reports import Report, without_small_cells
 from jobtrappen.web.small_cells import LEAST, Cell, Sum, hide
 from jobtrappen_followup.reports import reports as reports_of_followup
@@ -21,6 +24,7 @@ from tests.pages.browser import Browser
 from tests.support.stages_followup import Matching, a_course
 from tests.support.world import ADMINISTRATOR, CASEWORKER, CONSULTANT, TEAM_LEAD, TODAY, World, a_world
 
+ROOT = Path(__file__).parents[2]
 A_DAY = date(2026, 11, 20)
 FEW = st.one_of(st.integers(0, 6), st.integers(0, 60))
 TABLES = {r.name: r for r in reports_of_followup()}
@@ -203,3 +207,18 @@ def test_what_could_be_a_formula_is_only_text_in_a_spreadsheet() -> None:
     table["rows"] = [{**row, "label": report.labels[row["key"]]} for row in table["rows"]]
     rows = list(csv.reader(io.StringIO(reports.as_csv(table)), delimiter=";"))
     assert [r[1] for r in rows[1:]] == ["'=1+1", "'@SUM(A1)", "'\t=cmd", "'-2", "Job - og mere", "x"] and rows[-1][0] == "'=k"
+
+
+def test_whatever_is_written_for_a_spreadsheet_is_defused() -> None:
+    """By what the code imports: who writes CSV uses the one place that knows what a formula begins with."""
+    writers = [path for path in sorted((ROOT / "shared").rglob("*.py")) + sorted((ROOT / "services").rglob("*.py"))
+               if re.search(r"csv\.(Dict)?[wW]riter\(", path.read_text(encoding="utf-8"))]
+    assert len(writers) >= 3 and [path.name for path in writers if "defused(" not in path.read_text(encoding="utf-8")] == []
+    assert [defused(text) for text in ("=1+1", " =1+1", "@SUM(A1)", "+45 11223344", "-2", "\t=cmd", "\uff1d1", "Job - og mere", "")] == [
+        "'=1+1", "' =1+1", "'@SUM(A1)", "'+45 11223344", "'-2", "'\t=cmd", "'\uff1d1", "Job - og mere", ""]
+
+
+def test_no_cell_of_the_access_report_is_a_formula() -> None:
+    entry = {**dict.fromkeys(access.COLUMNS, "=1+1"), "at": datetime(2026, 11, 23, tzinfo=UTC)}
+    [_head, row] = list(csv.reader(io.StringIO(access.as_csv({"service": "referral", "entries": [entry]})), delimiter=";"))
+    assert [cell for cell in row if cell == "=1+1"] == [] and row.count("'=1+1") == len(access.COLUMNS) - 1
