@@ -143,7 +143,7 @@ def hears(school: Person, who: Citizen) -> None:
 
 def answer(school: Person, who: Citizen) -> None:
     """It lies in the school's inbox, and the school answers."""
-    school.finds("Udtalelse")
+    school.line(who.given_name)
     school.picture("partner-indbakke")
     school.click_line(who.given_name)
     school.picture("partner-forespoergsel")

@@ -75,9 +75,16 @@ class Person:
             target.click()
 
     def click_line(self, text: str) -> None:
-        """The first line of work that holds these words."""
+        """The first line of work that holds these words; looked for again until it is there."""
+        found = self.line(text)
         self.made += 1
-        self._leads_on(self.page.locator("main .jt-work a").filter(has_text=text).first)
+        self._leads_on(found)
+
+    def line(self, text: str) -> Any:
+        """The link of the first line of work that holds these words. What another service says takes a moment to arrive."""
+        links = self.page.locator("main .jt-work a").filter(has_text=text)
+        self._until(links.count, f"a line with {text!r}")
+        return links.first
 
     def propose(self, opening: str) -> None:
         """The button beside this opening."""
@@ -125,12 +132,15 @@ class Person:
         """Look again until these words stand there, on this page or at `path`: what another service says takes a moment to arrive."""
         if path:
             self.go(path)
+        self._until(lambda: text in self.text, repr(text))
+
+    def _until(self, look: Callable[[], Any], what: str) -> None:
         for _ in range(150):
-            if text in self.text:
+            if look():
                 return
             self.page.wait_for_timeout(100)
             self.page.reload()
-        raise AssertionError(f"never saw {text!r} at {self.page.url}: {self.text[:600]}")
+        raise AssertionError(f"never saw {what} at {self.page.url}: {self.text[:600]}")
 
     def picture(self, name: str, tall: int = 1000) -> None:
         """A picture for the guides, where somebody takes them; a page that is longer than `tall` is cut there, as a window would."""
