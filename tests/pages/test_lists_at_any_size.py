@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from jobtrappen.config import PATHS, SERVICES
+from jobtrappen.db import engine_for
 from tests.load import copies
 from tests.pages.every_page import WHO, Municipality, at_nine
 from tests.pages.kept import Kept
+from tests.support.postgres import PostgresServer
 
 MOST = 24
 """Questions that one page may put to the database, for whomever."""
@@ -66,3 +68,15 @@ def test_a_page_asks_the_database_as_often_however_many_there_are(municipality: 
     assert {at: len(sent) for at, sent in many.items()} == {at: len(sent) for at, sent in few.items()}
     assert {at: len(sent) for at, sent in many.items() if len(sent) > MOST} == {}
     assert len(few) >= 8
+
+
+@pytest.mark.postgres
+def test_postgresql_compiles_no_question_of_ours(postgres_server: PostgresServer) -> None:
+    """My work asks much in one question, so the planner takes it for a long one; compiling it took longer than all the rest of the page."""
+    postgres_server.create_database("no_jit")
+    engine = engine_for(postgres_server.url("no_jit"))
+    try:
+        with engine.connect() as connection:
+            assert connection.scalar(text("SHOW jit")) == "off"
+    finally:
+        engine.dispose()
