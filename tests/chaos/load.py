@@ -144,7 +144,8 @@ def _until_enough(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _heat(session: StubbornSession, case: str, worker: int) -> None:
-    """Book and move talks of one case, as fast as they are answered."""
+    """Book and move talks of one case, two workers beside each other. They pause, because each talk is several events and what is not
+    consumed when the kills are over is waited for."""
     number = 0
     while True:
         number += 1
@@ -153,4 +154,4 @@ def _heat(session: StubbornSession, case: str, worker: int) -> None:
             name=f"{case}:{worker}:{number}")
         session.post(CONSULTANT, "referral", f"/intakes/{talk.id}/move", {"scheduled_at": "2004-06-12T10:00:00+02:00", "reason": "Flyttet"}, on=talk,
                      name=f"{case}:{worker}:{number}:move")
-        session.over.wait(0.05)
+        session.over.wait(0.25)
