@@ -48,6 +48,12 @@ def test_the_api_names_after(world: World, key: str, service: str, route: Any) -
         assert answer.status == 422 and [e["field"] for e in answer.json["errors"]] == ["after"], (after, answer.text)
 
 
+def test_a_list_of_what_has_no_states_is_asked_for_none(world: World) -> None:
+    for status in ("x", "sent"):
+        answer = world.referral(CASEWORKER).get("/referral-lists", status=status)
+        assert answer.status == 422 and [e["field"] for e in answer.json["errors"]] == ["status"], answer.text
+
+
 def test_there_are_lists_in_every_service() -> None:
     assert {name for name, _route in ROUTES} == set(plugins.services()) and len(ROUTES) > 20
 

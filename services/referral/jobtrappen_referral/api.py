@@ -9,7 +9,7 @@ from jobtrappen.errors import NotFound
 from jobtrappen.roles import ADMIN, CW, JC, JC_CW, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import EMPTY, HAPPENED, PAGING, THING_OF_CASE, TRANSITION, WORK, page
+from jobtrappen.web.common import EMPTY, HAPPENED, PAGES, PAGING, THING_OF_CASE, TRANSITION, WORK, page
 from jobtrappen_referral import persons, queries, usecases, work
 from jobtrappen_referral import schemas as s
 from jobtrappen_referral.model import (
@@ -211,7 +211,7 @@ def screen(tx: Tx, row: ListRow, command: dict[str, Any]) -> ListRow:
     return usecases.screen(tx, row, command)
 
 
-@api.read("/referral-lists", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, query=PAGING, many=True)
+@api.read("/referral-lists", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, query=PAGES, many=True)
 def list_lists(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """Uploaded lists, oldest first."""
     found = page(tx, ReferralList, arguments)

@@ -25,6 +25,13 @@ class Paging(Loads):
     limit = Whole(1, 200, load_default=50)
 
 
+class Pages(Loads):
+    """Of a list of what has no states."""
+
+    after = Uuid(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
+
+
 class Thing(Schema):
     """What every aggregate shows."""
 
@@ -84,7 +91,7 @@ class ThingOfCase(Schema):
     case_id = fields.UUID()
 
 
-EMPTY, PAGING, TRANSITION, WORK, THING_OF_CASE, HAPPENED = Empty(), Paging(), Transition(), Work(), ThingOfCase(), Happened()
+EMPTY, PAGING, PAGES, TRANSITION, WORK, THING_OF_CASE, HAPPENED = Empty(), Paging(), Pages(), Transition(), Work(), ThingOfCase(), Happened()
 
 
 def page(tx: Tx, model: Any, arguments: dict[str, Any], *conditions: Any, **by: Any) -> dict[str, Any]:
