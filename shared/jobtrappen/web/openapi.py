@@ -108,7 +108,7 @@ def _success(route: Route) -> dict[str, Any]:
         schema = {"type": "object", "required": ["items"], "additionalProperties": False,
                   "properties": {"items": {"type": "array", "items": schema},
                                  "next": {"type": ["string", "null"], **place, "description": "Where the next page begins: send it as `after`."},
-                                 **dict.fromkeys(("total", *route.counts), {"type": "integer", "minimum": 0})}}
+                                 **{name: {"type": "integer", "minimum": 0} for name in ("total", *route.counts)}}}
     return {"description": "Done" if route.method != "GET" else "Found", "headers": _headers(route), "content": {
         kind: {"schema": schema if kind == "application/json" else {"type": "string"}} for kind in route.gives.split()}}
 
