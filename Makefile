@@ -14,7 +14,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # Without kept bytecode each of the suite's processes would compile all that it imports, anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test chaos lint bench docs lock secrets clean
+.PHONY: help install demo test chaos lint audit bench docs assets pictures lock secrets clean
 help: ## these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 
@@ -43,6 +43,13 @@ bench: .venv/.dev-installed ## the ratios of docs/performance.md on this machine
 docs: .venv/.installed ## contracts, docs/lifecycles.md, docs/visibility.md and docs/api/ from the code
 	$(BIN)/python -m jobtrappen.contracts
 	$(BIN)/python -m jobtrappen.docs
+
+assets: ## the pages' theme anew, from the design system; needs Node
+	cd frontend && npm ci --ignore-scripts --no-audit --no-fund
+	$(PYTHON) frontend/build.py
+
+pictures: .venv/.dev-installed ## the pictures of the README and docs/guide/ anew, from the demo; needs Chromium
+	$(BIN)/python -m tests.browser.pictures $(ARGS)
 
 lock: .venv/.uv-$(UV_VERSION) ## requirements*.lock anew; LOCK_FLAGS=--upgrade for newer versions
 	$(COMPILE) --group build --output-file requirements.lock

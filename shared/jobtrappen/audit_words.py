@@ -7,13 +7,13 @@ LANGUAGES = ("da", "en")
 NOUNS: dict[str, tuple[str, str]] = {
     "access_report": ("listen over, hvem der har set sagen", "the list of who looked at the case"),
     "agreement": ("aftale med arbejdsplads", "agreement with a workplace"), "assessment": ("afklaring", "assessment"),
-    "candidate": ("sag", "case"), "case": ("sag", "case"), "contact": ("kontakt", "contact"), "course": ("forløb", "course"),
+    "candidate": ("sag", "case"), "case": ("sag", "case"), "case_thing": ("det, der ligger på sagen", "what lies on the case"), "contact": ("kontakt", "contact"), "course": ("forløb", "course"),
     "duty": ("opgave", "task"), "feasible": ("mulige pladser", "possible places"), "history": ("sagens gang", "the course of the case"),
     "intake": ("samtale", "talk"), "match": ("forslag om en plads", "suggested place"), "notice": ("besked til samarbejdspartner", "notice to a partner"),
     "partner_request": ("spørgsmål til samarbejdspartner", "question to a partner"), "person": ("personoplysninger", "personal data"),
     "placement": ("plads", "placement"), "referral": ("henvisning", "referral"), "referral_list": ("liste med personer", "list of people"),
     "refusal": ("afslag på et tilbud", "refusal of an offer"), "return": ("tilbagesendelse af sagen", "return of the case"),
-    "statistic": ("statistik", "statistics"), "step": ("trin på jobtrappen", "steps on the staircase"),
+    "statistic": ("statistik", "statistics"), "step": ("trin på jobtrappen", "steps on the staircase"), "work": ("opgaver", "work to do"),
 }
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -41,7 +41,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "undo": ("fortrudt", "undone"), "void": ("annulleret", "voided"), "waitlist": ("på venteliste", "put on a waiting list"), "withdraw": ("trukket tilbage", "withdrawn"),
 }
 
-READS = {"find_case": ("Fandt sagen ud fra CPR-nummer", "Found the case by CPR number"), "people": ("Hentede personoplysninger til en anden del af systemet",
+READS = {"find_case": ("Fandt sagen ud fra CPR-nummer", "Found the case by CPR number"), "find_by_name": ("Fandt sagen ud fra navnet", "Found the case by name"),
+         "people": ("Hentede personoplysninger til en anden del af systemet",
                                                                                                    "Fetched personal data for another part of the system")}
 PURPOSES: dict[str, tuple[str, str]] = {
     "case_work": ("arbejde med sagen", "work on the case"), "access_report": ("indsigt til borgeren", "access for the citizen"),

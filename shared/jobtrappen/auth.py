@@ -35,6 +35,7 @@ SERVICE_SECONDS = 60
 LONGEST_TOKEN = 8_000
 UNFIT = (JoseError, ValueError, KeyError, TypeError, RecursionError)
 """What reading a token raises that somebody made up."""
+MALFORMED = "The token is malformed, expired or not from this suite. Sign in again."
 USED_SECONDS = 300
 """How exactly the last use of a key is kept; a write for each use would cost more than the use."""
 C = tables.credential.c
@@ -104,16 +105,24 @@ class Signer:
         return actor
 
     def _verify(self, token: str) -> dict[str, Any]:
-        refused = NotSignedIn("The token is malformed, expired or not from this suite. Sign in again.")
         if len(token) > LONGEST_TOKEN:
-            raise refused
+            raise NotSignedIn(MALFORMED)
         try:
             return self._own(token)
         except UNFIT:
-            if self.oidc is None:
-                raise refused from None
+            return self.of_provider(token)
+
+    def of_provider(self, token: str, audience: str = "") -> dict[str, Any]:
+        """The claims of a token of the sign-in provider, for the suite or for another audience.
+
+        Raises:
+            NotSignedIn: it does not hold, or names no role that staff have.
+        """
+        refused = NotSignedIn(MALFORMED)
+        if self.oidc is None or len(token) > LONGEST_TOKEN:
+            raise refused
         try:
-            claims = self.oidc.claims(token)
+            claims = self.oidc.claims(token, audience)
         except UNFIT:
             raise refused from None
         if claims.get("role") not in roles.STAFF or not claims.get("sub"):
@@ -196,6 +205,23 @@ def key_actor(engine: Engine, signer: Signer, key: str) -> Actor:
     if row.expires_on and row.expires_on < date.today():
         raise refused
     _used(engine, signer, row, secret)
+    return _owner(row)
+
+
+def key_behind(engine: Engine, prefix: str) -> Actor:
+    """The owner of a key with which somebody has signed in before; the key itself is not there any more.
+
+    Raises:
+        NotSignedIn: it has expired or was revoked since.
+    """
+    with reading(engine) as session:
+        row = session.execute(select(tables.credential).where(C.prefix == prefix)).first()
+    if row is None or row.revoked_at or (row.expires_on and row.expires_on < date.today()):
+        raise NotSignedIn("This key has expired or was revoked. Ask the municipality's partner coordinator for a new one.")
+    return _owner(row)
+
+
+def _owner(row: Any) -> Actor:
     return Actor(id=f"{row.kind}:{row.owner}", role=row.kind, unit=row.owner, kind=row.kind,
                  partner_id=row.owner if row.kind == "partner" else "", scopes=frozenset(row.scopes.split()))
 

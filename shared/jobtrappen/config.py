@@ -27,7 +27,7 @@ PARTITIONS = 6
 KNOWN = {
     "HOME", "DATABASE", "DATABASE_PASSWORD", "DATABASE_PASSWORD_FILE", "DATABASE_SECONDS", "BUS", "SECRET", "SECRET_FILE", "CPR_KEYS", "CPR_KEYS_FILE", "LOOKUP_KEYS",
     "LOOKUP_KEYS_FILE", "LIMITS", "MODE", "TODAY", "SOURCE",
-    "PLUGINS", "URLS", "OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS", "BIND", "THREADS", "LOG", "KAFKA_PASSWORD",
+    "PLUGINS", "URLS", "ADDRESS", "OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_CLIENT_SECRET_FILE", "BIND", "THREADS", "LOG", "KAFKA_PASSWORD",
     "KAFKA_PASSWORD_FILE", "MEMBER",
 }
 
@@ -49,9 +49,14 @@ class Settings:
     source: str = "https://jobtrappen.example/0000"
     plugins: tuple[str, ...] = SERVICES
     urls: Mapping[str, str] = field(default_factory=dict)
+    address: str = "own"
+    """`shared`: all four stand behind one reverse proxy, each under its path, which the proxy takes off and names in X-Forwarded-Prefix."""
     oidc_issuer: str = ""
     oidc_audience: str = ""
     oidc_jwks: str = ""
+    oidc_client_id: str = ""
+    """With it staff sign in on the pages at the provider; without it the provider's tokens open the API alone."""
+    oidc_client_secret: str = field(default="", repr=False)
     bind: str = "127.0.0.1:8080"
     threads: int = 4
     database_seconds: int = 20
@@ -106,8 +111,9 @@ class Settings:
             lookup_keys=read.pairs("LOOKUP_KEYS", secret=True), limits=read.pairs("LIMITS"), mode=mode, today=read.day("TODAY"),
             source=given.get("JOBTRAPPEN_SOURCE", cls.source),
             plugins=tuple(filter(None, given.get("JOBTRAPPEN_PLUGINS", ",".join(SERVICES)).split(","))),
-            urls=read.pairs("URLS"), oidc_issuer=given.get("JOBTRAPPEN_OIDC_ISSUER", ""),
+            urls=read.pairs("URLS"), address=read.one_of("ADDRESS", ("own", "shared"), "own"), oidc_issuer=given.get("JOBTRAPPEN_OIDC_ISSUER", ""),
             oidc_audience=given.get("JOBTRAPPEN_OIDC_AUDIENCE", ""), oidc_jwks=given.get("JOBTRAPPEN_OIDC_JWKS", ""),
+            oidc_client_id=given.get("JOBTRAPPEN_OIDC_CLIENT_ID", ""), oidc_client_secret=read.secret("OIDC_CLIENT_SECRET"),
             bind=given.get("JOBTRAPPEN_BIND", cls.bind), threads=read.number("THREADS", 4),
             database_seconds=read.number("DATABASE_SECONDS", cls.database_seconds),
             log=read.one_of("LOG", ("debug", "info", "warning", "error"), "info"),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LEADER_PATIENCES = 3
 """How many times JOBTRAPPEN_DATABASE_SECONDS a relay may be silent before the database takes its leadership away."""
 SOURCE = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
+ENCRYPTED = ("https://", "http://127.0.0.1", "http://localhost")
+"""Or on this host."""
 WHERE_KEYS_ARE = "a file, or an https address"
 
 
@@ -96,8 +98,14 @@ def _sign_in(settings: Settings) -> Iterator[str]:
                if not value]
     if missing and (settings.mode == "production" or len(missing) < 3):
         yield f"{', '.join(missing)}: not set; outside the demo staff sign in with OIDC, which needs issuer, audience and JWKS"
+    if settings.oidc_client_secret and not settings.oidc_client_id:
+        yield "JOBTRAPPEN_OIDC_CLIENT_SECRET: is of no use without JOBTRAPPEN_OIDC_CLIENT_ID, the name under which the provider knows these pages"
+    if settings.oidc_client_id and not settings.oidc_issuer:
+        yield "JOBTRAPPEN_OIDC_CLIENT_ID: needs JOBTRAPPEN_OIDC_ISSUER, the provider at which staff sign in"
+    elif settings.oidc_client_id and not settings.oidc_issuer.startswith(ENCRYPTED):
+        yield f"JOBTRAPPEN_OIDC_ISSUER: staff who sign in on the pages are led to {settings.oidc_issuer}, which is no https address"
     keys = settings.oidc_jwks
-    if not keys or keys.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if not keys or keys.startswith(ENCRYPTED):
         return
     if keys.startswith("http:"):
         yield f"JOBTRAPPEN_OIDC_JWKS: {keys} is not encrypted; name {WHERE_KEYS_ARE}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -55,6 +55,20 @@ class Reactions:
             return reaction
 
         return keep
+
+    def also(self, reaction: Reaction, names: Iterable[str]) -> None:
+        """Let `reaction` hear these events too, before whoever reacts to them already; called after all others are registered."""
+        for name in names:
+            known = self.table.get((name, 1))
+            self.table[name, 1] = reaction if known is None else _both(reaction, known)
+
+
+def _both(first: Reaction, then: Reaction) -> Reaction:
+    def react(tx: Tx, event: Event) -> None:
+        first(tx, event)
+        then(tx, event)
+
+    return react
 
 
 @dataclass

@@ -13,6 +13,7 @@ from jobtrappen import plugins
 from jobtrappen.config import PUBLIC_TOPIC, TOPICS, Settings
 from jobtrappen.contracts import CATALOGUE, sample, schema
 from jobtrappen.docs_visibility import visibility_page
+from jobtrappen.event import ROLE, UNIT
 from jobtrappen.lifecycle import BEFORE, SAME, Lifecycle
 from jobtrappen.runtime import Runtime, Service
 from jobtrappen.web import openapi
@@ -72,7 +73,8 @@ def _envelope(data: str) -> dict[str, Any]:
             "properties": {"specversion": {"const": "1.0"}, "id": {"type": "string", "format": "uuid"}, "source": {"type": "string", "format": "uri"}, "type": text,
                            "subject": text, "time": {"type": "string", "format": "date-time"}, "partitionkey": text, "correlationid": text, "causationid": text,
                            "recordedtime": {"type": "string", "format": "date-time"}, "seq": {"type": "integer", "minimum": 1}, "epoch": {"type": "integer", "minimum": 1},
-                           "subjectversion": {"type": "integer"}, "audience": {"enum": ["internal", "partner", "integrator"]}, "data": {"$ref": data}}}
+                           "subjectversion": {"type": "integer"}, "actorrole": {"type": "string", "pattern": f"^{ROLE.pattern}$"},
+                           "actorunit": {"type": "string", "pattern": f"^{UNIT.pattern}$"}, "audience": {"enum": ["internal", "partner", "integrator"]}, "data": {"$ref": data}}}
 
 
 def pages() -> dict[str, str]:

@@ -91,6 +91,8 @@ class Precondition(Rejected):
     """`status` is 428 for If-Match and 400 for Idempotency-Key."""
 
     slug, title = "precondition", "A request header is missing"
+    case = ""
+    """Which case a purpose is asked for; a page asks in its own way."""
 
     def __init__(self, status: int, header: str, remedy: str) -> None:
         super().__init__(f"The header {header} is missing or malformed. {remedy}", header=header)

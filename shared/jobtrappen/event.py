@@ -21,6 +21,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context; whatever else stands in such a header is left out, since it could be a name."""
+ROLE, UNIT = re.compile(r"[a-z][a-z_]{0,39}"), re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""Who said it: a role and the code of a unit, as `from_unit` in an event's data is one. A log-in is a name, and stays at home."""
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 MAX_BYTES = 20_000
 
@@ -48,6 +50,8 @@ class Event:
     trace: str = ""
     subject_version: int = 0
     audience: str = "internal"
+    role: str = ""
+    unit: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -76,6 +80,7 @@ class Event:
             "partitionkey": self.key, "correlationid": self.case, "causationid": self.cause, "traceparent": self.trace,
             "recordedtime": self.recorded, "seq": self.seq, "epoch": self.epoch, "subjectversion": self.subject_version,
             "audience": self.audience, "dataclassification": "internal" if self.audience == "internal" else "public",
+            "actorrole": self.role, "actorunit": self.unit,
         }
         return {**{k: v for k, v in attributes.items() if v != ""}, **self.extra, "data": self.data}
 
@@ -86,7 +91,7 @@ class Event:
 REQUIRED = {"specversion": str, "id": str, "source": str, "type": str, "subject": str, "time": str, "partitionkey": str,
             "recordedtime": str, "seq": int, "epoch": int, "data": dict}
 SHAPES = {"id": UUID, "type": TYPE, "time": TIME, "recordedtime": TIME, "partitionkey": KEY, "correlationid": KEY,
-          "causationid": UUID, "traceparent": TRACE}
+          "causationid": UUID, "traceparent": TRACE, "actorrole": ROLE, "actorunit": UNIT}
 """Everything that a reader stores or passes on: what does not fit a column, or would smuggle text, is refused here."""
 NUMBERS = {"seq": 2**63 - 1, "epoch": 2**31 - 1, "subjectversion": 2**31 - 1}
 
@@ -129,4 +134,5 @@ def decode(value: bytes | None) -> Event:
         data=document["data"], recorded=document["recordedtime"], case=document.get("correlationid", ""),
         cause=document.get("causationid", ""), trace=document.get("traceparent", ""),
         subject_version=document.get("subjectversion", 0), audience=str(document.get("audience", "internal")),
+        role=document.get("actorrole", ""), unit=document.get("actorunit", ""),
     )

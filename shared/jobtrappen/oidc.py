@@ -36,8 +36,8 @@ class Provider:
         self._asked = 0.0
         self._lock = threading.Lock()
 
-    def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a valid token.
+    def claims(self, token: str, audience: str = "") -> dict[str, Any]:
+        """The claims of a valid token for the suite, or for another `audience`: an id token is for the client.
 
         Raises:
             JoseError, ValueError: forged, expired, of another issuer, audience or algorithm. Unavailable: no key could be had.
@@ -50,7 +50,7 @@ class Provider:
                 raise
             found = jwt.decode(token, newer, algorithms=ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
-            leeway=LEEWAY_SECONDS, iss={"essential": True, "value": self.settings.oidc_issuer}, aud={"essential": True, "value": self.settings.oidc_audience},
+            leeway=LEEWAY_SECONDS, iss={"essential": True, "value": self.settings.oidc_issuer}, aud={"essential": True, "value": audience or self.settings.oidc_audience},
             exp={"essential": True}).validate(found)
         return found
 

@@ -43,6 +43,8 @@ def _told(runtime: Runtime) -> bool:
     older = [f"{place}: {rows} sealed with {id}" for place, found in reseal.by_key(runtime).items() for id, rows in found.items() if id not in vault.in_use]
     if rows := reseal.older_lookups(runtime):
         older.append(f"look-up of CPR numbers: {rows} with a key that is not the first of JOBTRAPPEN_LOOKUP_KEYS")
+    older += [f"look-up of {what}: {rows} with a key that is not the first of JOBTRAPPEN_LOOKUP_KEYS, or not made yet"
+              for what, rows in reseal.older_hashes(runtime).items()]
     if rows := reseal.older_answers(runtime):
         older.append(f"stored answers: {rows} sealed with an older secret")
     click.echo(f"{name}: seals with {vault.current}; also opens {', '.join(list(vault.ring)[1:]) or 'nothing else'}")

@@ -228,3 +228,18 @@ def drop(runtime: Runtime, id: int) -> None:
         else:  # its turn to be passed over comes when those before it have had theirs
             tx.session.execute(update(tables.kept).where(K.id == id).values(state="dropped", reason="given up"))
         tx.audit("parked.drop", "event", row["event_id"], purpose="operation")
+
+
+def ask_again(runtime: Runtime, id: int) -> None:
+    """Let the consumer try a kept record again by itself, within seconds: for who has no bus at hand, as a web process. It is on the
+    audit record.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    from jobtrappen.tx import SYSTEM, transaction
+
+    row = show(runtime, id)
+    with transaction(runtime, SYSTEM, request_id=row["event_id"]) as tx:
+        tx.session.execute(update(tables.kept).where(K.id == id, K.state == "parked").values(state="waiting", attempts=0))
+        tx.audit("parked.retry", "event", row["event_id"], purpose="operation")

@@ -5,6 +5,7 @@ away. A thin `person.changed` wants a copy; the fetcher asks the owner; `person.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -57,9 +58,22 @@ def copy_of(session: Session, runtime: Runtime, case_id: UUID) -> dict[str, Any]
 
     While a newer version is known of and has not been fetched, she counts as protected: protection may be what changed.
     """
-    row = session.execute(select(PC.sealed, PC.wanted, PC.version).where(PC.case_id == case_id)).first()
-    known = runtime.vault.open_document(row.sealed, "person_copy") if row is not None and row.sealed else {}
-    return {**known, "protected": True} if known and row is not None and row.wanted > row.version else known
+    return copies_of(session, runtime, [case_id]).get(case_id, {})
+
+
+def copies_of(session: Session, runtime: Runtime, case_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The same of several persons in one question; those without a copy are left out."""
+    rows = session.execute(select(PC.case_id, PC.sealed, PC.wanted, PC.version).where(PC.case_id.in_(case_ids), PC.sealed.is_not(None)))
+    return {row.case_id: {**runtime.vault.open_document(row.sealed, "person_copy"), **({"protected": True} if row.wanted > row.version else {})} for row in rows}
+
+
+def overdue(session: Session, case_id: UUID) -> dict[str, Any]:
+    """{of: when the copy that is here was fetched, answered: when the owner last answered at all}, where a newer one is wanted and
+    has been asked for without an answer; {} where nothing is missing."""
+    row = session.execute(select(PC.fetched_at, PC.wanted, PC.version, PC.tries, PC.erased).where(PC.case_id == case_id)).first()
+    if row is None or row.erased or row.wanted <= row.version or not row.tries:
+        return {}
+    return {"of": row.fetched_at, "answered": session.scalar(select(func.max(PC.fetched_at)))}
 
 
 def wanted(session: Session) -> int:

@@ -35,6 +35,10 @@ class Vault:
         """The ids of values that need not be sealed anew."""
         self.ciphers = {name: AESGCM(key) for name, key in self.ring.items()}
         self.lookup_ring = ring("JOBTRAPPEN_LOOKUP_KEYS", settings.lookup_keys, settings.secrets, "cpr-lookup")
+        first = next(iter(self.lookup_ring))
+        self.lookup_name = name_of(settings.secret) if first == DERIVED else first
+        """The id of the look-up key in use; what was hashed with another is to be hashed anew."""
+        self.name_keys = [derive(key.hex(), "name-lookup") for key in self.lookup_ring.values()]
         self.answers = [AESGCM(derive(secret, "answers")) for secret in settings.secrets]
         self.body_keys = [derive(secret, "bodies") for secret in settings.secrets]
 
@@ -70,6 +74,11 @@ class Vault:
     def lookups(self, cpr: str) -> list[str]:
         """The hash under every key that is known: by these a number is found, whichever key was in use when it came."""
         return [hmac.new(key, cpr.encode(), hashlib.sha256).hexdigest() for key in self.lookup_ring.values()]
+
+    def name_tokens(self, part: str) -> list[str]:
+        """The keyed hash of a part of a name under every key that is known, the one in use first. The keys are others than those of
+        numbers. Equal parts have equal hashes, so a stolen table tells how often a name occurs, but not which it is."""
+        return [hmac.new(key, part.encode(), hashlib.sha256).hexdigest()[:32] for key in self.name_keys]
 
     def seal_answer(self, body: bytes) -> bytes:
         nonce = os.urandom(12)

@@ -96,8 +96,13 @@ def _swapped(runtime: Runtime, scratch: Runtime, player: _Player, wanted: list[P
 def _scratch(runtime: Runtime, wanted: list[Projection], folder: Path) -> Runtime:
     """The same service on an empty SQLite file, with the reactions of these projections alone. It holds ids and codes only:
     persons are not on the bus, and nobody fetches them here."""
-    names = {name for projection in wanted for name in projection.events}
-    few = Reactions({key: reaction for key, reaction in runtime.service.reactions.table.items() if key[0] in names})
+    few = Reactions()
+    for projection in wanted:
+        if projection.fills is None:
+            few.table |= {key: reaction for key, reaction in runtime.service.reactions.table.items() if key[0] in projection.events}
+    for projection in wanted:
+        if projection.fills is not None:
+            few.also(projection.fills, projection.events)
     settings = runtime.settings.on(database=f"sqlite:///{folder}/{runtime.name}.db")
     made = Runtime(replace(runtime.service, reactions=few, person_came=None), settings)
     runtime.service.metadata.create_all(made.engine)

@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sqlalchemy import Table, func, or_, select, tuple_, update
 
 from jobtrappen import clock, tables
 from jobtrappen.db import reading, writing
 from jobtrappen.keys import DERIVED
+from jobtrappen.tx import SYSTEM, Tx, transaction
 
 if TYPE_CHECKING:
     from jobtrappen.runtime import Runtime, Service
@@ -42,7 +44,21 @@ class Sealed:
         return f"{self.table}.{self.column}"
 
 
-KIT = (Sealed("transition", "sealed", "transition"), Sealed("person_copy", "sealed", "person_copy"))
+@dataclass(frozen=True)
+class Hashed:
+    """Keyed hashes that are kept beside sealed values so that these can be found (a blind index), as a service declares them.
+
+    `stale(runtime)` selects the ids of those rows of `table` whose hashes the key in use did not make, or that have none yet;
+    `renew(tx, id)` makes them anew.
+    """
+
+    name: str
+    table: str
+    stale: Callable[[Runtime], Any]
+    renew: Callable[[Tx, UUID], None]
+
+
+KIT = (Sealed("transition", "sealed", "transition"), Sealed("person_copy", "sealed", "person_copy"), Sealed("draft", "sealed", "draft"))
 ANSWERS = Sealed("answer", "body", "")
 """What repeated commands are answered with; sealed with the secret, and without an id of it."""
 
@@ -88,6 +104,30 @@ def older_lookups(runtime: Runtime) -> int:
                for rows in _chunks(runtime, _table(runtime, place), place, CHUNK) for row in rows)
 
 
+def older_hashes(runtime: Runtime) -> dict[str, int]:
+    """{name: rows} of what is found by hashes that the key in use did not make, or not made yet."""
+    with reading(runtime.engine) as session:
+        found = {one.name: session.scalar(select(func.count()).select_from(one.stale(runtime).subquery())) or 0 for one in runtime.service.hashed}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _rehash(runtime: Runtime, stop: threading.Event, chunk: int, pause: float, progress: Callable[[int], None]) -> int:
+    """Each chunk in a transaction of its own; a row is read again in it, so a command that changes it meanwhile wins."""
+    done = 0
+    for one in runtime.service.hashed:
+        while not stop.is_set():
+            with transaction(runtime, SYSTEM) as tx:
+                ids = list(tx.session.scalars(one.stale(runtime).limit(chunk)))
+                for id in ids:
+                    one.renew(tx, id)
+            if not ids:
+                break
+            done += len(ids)
+            progress(len(ids))
+            stop.wait(pause)
+    return done
+
+
 def older_answers(runtime: Runtime) -> int:
     """Stored answers that the secret in use did not seal."""
     table = _table(runtime, ANSWERS)
@@ -101,12 +141,12 @@ def run(runtime: Runtime, stop: threading.Event, chunk: int = CHUNK, pause: floa
         chunk: rows of one transaction; others wait for it on SQLite.
         pause: seconds between two chunks that were written, in which the service's own work goes first.
         progress: called with the number of rows that were looked at.
-    Returns: how many values were sealed anew. After a pass that changed none, and with every process on the new keys, the
+    Returns: how many values were sealed or hashed anew. After a pass that changed none, and with every process on the new keys, the
         older ones are needed no longer.
     Raises:
         KeyMissing: a value is sealed with a key that is not configured.
     """
-    changed = 0
+    changed = _rehash(runtime, stop, chunk, pause, progress)
     for place in places(runtime.service):
         table = _table(runtime, place)
         for rows in _chunks(runtime, table, place, chunk):
@@ -123,8 +163,9 @@ def run(runtime: Runtime, stop: threading.Event, chunk: int = CHUNK, pause: floa
 def total(runtime: Runtime) -> int:
     """How many rows a pass looks at, at most."""
     with reading(runtime.engine) as session:
-        return sum(session.scalar(select(func.count()).select_from(table).where(table.c[place.column].is_not(None))) or 0
-                   for place in places(runtime.service) for table in [_table(runtime, place)])
+        hashes = sum(session.scalar(select(func.count()).select_from(runtime.service.metadata.tables[one.table])) or 0 for one in runtime.service.hashed)
+        return hashes + sum(session.scalar(select(func.count()).select_from(table).where(table.c[place.column].is_not(None))) or 0
+                            for place in places(runtime.service) for table in [_table(runtime, place)])
 
 
 def _table(runtime: Runtime, place: Sealed) -> Table:

@@ -41,6 +41,7 @@ from jobtrappen.db import engine_for
 from jobtrappen.event import Undecodable, decode
 from jobtrappen.replay import replay
 from jobtrappen.runtime import Runtime
+from jobtrappen.spreadsheet import defused
 from jobtrappen.tx import SYSTEM
 
 BEAT_SECONDS = 30
@@ -122,7 +123,7 @@ def write_report(forgotten: list[Forgotten], file: Path) -> None:
         else:
             made = csv.DictWriter(out, [f.name for f in fields(Forgotten)])
             made.writeheader()
-            made.writerows(map(asdict, forgotten))
+            made.writerows({name: defused(value) if isinstance(value, str) else value for name, value in asdict(one).items()} for one in forgotten)
 
 
 def set_meta(connection: Connection, name: str, value: str) -> None:

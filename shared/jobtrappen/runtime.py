@@ -21,12 +21,13 @@ from jobtrappen.limits import Limiter
 from jobtrappen.metrics import Measures
 from jobtrappen.postgres import patience_of
 from jobtrappen.privacy import Vault
-from jobtrappen.reseal import Sealed
+from jobtrappen.reseal import Hashed, Sealed
 from jobtrappen.rights import Rights
 
 if TYPE_CHECKING:
     from jobtrappen.consumer import Reactions
     from jobtrappen.web.api import Api
+    from jobtrappen.web.pages.site import Site
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Projection:
     """Whose reactions fill it."""
     keeps: tuple[str, ...] = ()
     """Columns that come from elsewhere."""
+    fills: Callable[[Any, Any], None] | None = None
+    """The one reaction that fills it, where others listen to the same events and do more."""
 
     @property
     def name(self) -> str:
@@ -65,7 +68,11 @@ class Service:
     """Called as (tx, case_id, fields) when a fresh copy is stored, in the same transaction."""
     sealed: tuple[Sealed, ...] = ()
     """Every sealed column of its own tables, so that all can be sealed anew with another key."""
+    hashed: tuple[Hashed, ...] = ()
+    """What it finds sealed values by, so that a change of the look-up key renews it."""
     projections: tuple[Projection, ...] = ()
+    site: Site | None = None
+    """Its pages, beside those that the kit makes from its API."""
 
     @property
     def topic(self) -> str:

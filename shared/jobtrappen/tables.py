@@ -117,6 +117,13 @@ measure = Table(  # what relays and consumers have counted, for /metrics: they h
 rate = Table(  # how much of a limit somebody has used: the moment (microseconds) at which the bucket is empty again
     "rate", KIT, Column("name", String(120), primary_key=True), Column("due", BigInteger, nullable=False),
 )
+ended_session = Table(  # browsers that signed out before their session's time was over
+    "ended_session", KIT, Column("id", String(36), primary_key=True), Column("until", Moment, nullable=False),
+)
+draft = Table(  # what somebody typed into a form and has not sent yet, sealed
+    "draft", KIT, Column("principal", String(80), primary_key=True), Column("form", String(200), primary_key=True),
+    Column("sealed", Text, nullable=False), Column("at", Moment, nullable=False),
+)
 meta = Table("meta", KIT, Column("name", String(40), primary_key=True), Column("value", String(200), nullable=False))
 
 

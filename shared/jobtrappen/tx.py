@@ -22,7 +22,7 @@ from jobtrappen import clock, contracts, tables, tracing, trips
 from jobtrappen.config import PUBLIC_TOPIC, TOPICS
 from jobtrappen.db import writing
 from jobtrappen.errors import NotFound
-from jobtrappen.event import Event
+from jobtrappen.event import ROLE, UNIT, Event
 
 if TYPE_CHECKING:
     from jobtrappen.runtime import Runtime
@@ -203,6 +203,7 @@ def _fill_outbox(tx: Tx) -> None:
 
 
 def _envelope(tx: Tx, said: Said, data: dict[str, Any], audience: str, seq: int, recorded: datetime, trace: str) -> Event:
+    role, unit = (tx.actor.role, tx.actor.unit) if audience == "internal" else ("", "")
     moment = said.time if isinstance(said.time, datetime) else datetime(said.time.year, said.time.month, said.time.day)
     return Event(
         id=said.id, type=f"jobtrappen.{said.name}.v{contracts.CATALOGUE[said.name].version}",
@@ -210,6 +211,7 @@ def _envelope(tx: Tx, said: Said, data: dict[str, Any], audience: str, seq: int,
         time=moment.isoformat() + ("Z" if moment.tzinfo is None else ""), seq=seq, epoch=tx.runtime.epoch,
         recorded=recorded.isoformat(timespec="milliseconds").replace("+00:00", "Z"), case=said.case,
         cause=tx.cause.id if tx.cause else "", trace=trace, subject_version=said.subject_version, audience=audience,
+        role=role if ROLE.fullmatch(role) else "", unit=unit if UNIT.fullmatch(unit) else "",  # an organisation's own id or another's wording stays out
     )
 
 
@@ -228,3 +230,8 @@ def seal_details(tx: Tx, details: dict[str, Any]) -> str | None:
     """Free text and other details of a transition, encrypted; None when there are none."""
     plain = {k: v for k, v in details.items() if v not in (None, "", [])}
     return tx.runtime.vault.seal_document(json.loads(json.dumps(plain, default=str)), "transition") if plain else None
+
+
+def open_details(tx: Tx, sealed: str) -> dict[str, Any]:
+    """What `seal_details` sealed in a transition."""
+    return tx.runtime.vault.open_document(sealed, "transition")

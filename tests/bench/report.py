@@ -33,8 +33,17 @@ def write(text: str, document: Path = DOCUMENT) -> None:
     Raises:
         ValueError: the marks are not there.
     """
-    before, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    _old, end, after = rest.partition(END)
+    put(text, document, BEGIN, END)
+
+
+def put(text: str, document: Path, begins: str, ends: str) -> None:
+    """Put generated text between two marks of a document.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    before, begin, rest = document.read_text(encoding="utf-8").partition(begins)
+    _old, end, after = rest.partition(ends)
     if not begin or not end:
-        raise ValueError(f"{document} has no {BEGIN} … {END}")
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{document} has no {begins} … {ends}")
+    document.write_text(f"{before}{begins}\n{text}\n{ends}{after}", encoding="utf-8")

@@ -2,6 +2,7 @@
 """The benches run and print a ratio each; how large it is, is no test's business."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import report
+from tests.bench import pages, report
 from tests.bench.rounds import Ratio, compare, percentile
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,20 @@ def test_every_bench_runs_and_prints_its_ratios() -> None:
     for bench, lines in {"web": 2, "relay": 2, "consumer": 2, "latency": 2}.items():
         ratios = [float(found) for found in re.findall(rf"^ *{bench}: .*: ratio (\d+\.\d+) ", done.stdout, re.MULTILINE)]
         assert len(ratios) == lines and all(ratio > 0 for ratio in ratios), done.stdout
+
+
+@pytest.mark.slow
+def test_every_list_page_is_timed_beside_the_api(tmp_path: Path) -> None:
+    results = tmp_path / "pages.json"
+    done = subprocess.run([sys.executable, "-m", "tests.bench.pages", "--cases", "60", "--times", "1", "--results", str(results)], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    [run] = json.loads(results.read_text(encoding="utf-8"))
+    assert run["cases"] >= 60 and {one["service"] for one in run["pages"]} == {"referral", "matching", "followup", "partners"}
+    assert len(run["pages"]) > 30 and all(one["api"] > 0 and one["quickest"] > 0 and one["cpu"] > 0 for one in run["pages"])
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{pages.BEGIN}\nold\n{pages.END}\nafter\n", encoding="utf-8")
+    report.put(pages.table([run]), page, pages.BEGIN, pages.END)
+    assert "| referral / | caseworker |" in page.read_text(encoding="utf-8") and "old" not in page.read_text(encoding="utf-8")
 
 
 def test_a_ratio_is_the_median_of_its_rounds() -> None:

@@ -22,8 +22,9 @@ from jobtrappen.demo.people import employers
 from jobtrappen.demo.plan import random_cohort
 
 GIVE_UP_SECONDS = 400.0
-THREADS = 8
-HOT_CASES = 3
+THREADS = 4
+"""Few, so that what was killed finds a processor to start on again; more of them only wait for each other."""
+HOT_CASES = 2
 WORKERS = 2
 """Threads that book and move talks of each hot case."""
 
@@ -143,7 +144,8 @@ def _until_enough(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _heat(session: StubbornSession, case: str, worker: int) -> None:
-    """Book and move talks of one case, as fast as they are answered."""
+    """Book and move talks of one case, two workers beside each other. They pause, because each talk is several events and what is not
+    consumed when the kills are over is waited for."""
     number = 0
     while True:
         number += 1
@@ -152,4 +154,4 @@ def _heat(session: StubbornSession, case: str, worker: int) -> None:
             name=f"{case}:{worker}:{number}")
         session.post(CONSULTANT, "referral", f"/intakes/{talk.id}/move", {"scheduled_at": "2004-06-12T10:00:00+02:00", "reason": "Flyttet"}, on=talk,
                      name=f"{case}:{worker}:{number}:move")
-        session.over.wait(0.05)
+        session.over.wait(0.25)

@@ -201,7 +201,7 @@ def test_an_attribute_of_the_house_is_neither_missing_nor_of_another_kind(attrib
     {"type": f"jobtrappen.case.{'x' * 120}.v1"}, {"type": "jobtrappen.Case.opened.v1"}, {"time": "2026-11-23"}, {"time": "20261123T000000Z"},
     {"time": "2026-02-31T00:00:00Z"}, {"time": "2026-11-23T00:00:00"}, {"time": "२०२६-११-२३T00:00:00Z"}, {"seq": 0}, {"seq": -1}, {"seq": 2**63},
     {"epoch": 0}, {"epoch": 2**31}, {"partitionkey": "x" * 81}, {"partitionkey": "a b"}, {"partitionkey": "a\x00"}, {"partitionkey": "\ud800"},
-    {"correlationid": "Fatima Yıldız"}, {"correlationid": ["a"]}, {"causationid": "x"}, {"traceparent": "Fatima"}, {"subjectversion": "1"},
+    {"correlationid": "Fatima Yıldız"}, {"correlationid": ["a"]}, {"causationid": "x"}, {"traceparent": "Fatima"}, {"actorrole": "Fatima"}, {"actorunit": "Fatima's team"}, {"actorunit": 7}, {"subjectversion": "1"},
     {"subjectversion": -1}, {"specversion": "0.3"}, {"padding": "x" * MAX_BYTES},
 ])
 def test_what_would_not_fit_a_column_or_would_smuggle_text_is_refused(changes: dict[str, Any]) -> None:

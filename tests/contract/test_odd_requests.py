@@ -155,11 +155,18 @@ def test_head_answers_as_get_does_without_a_body(world: World) -> None:
     assert head.status_code == 200 and head.data == b"" and head.headers["ETag"] == got.headers["ETag"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/cases/", "/v1/nothing", "/v1/cases/%00", "/v1/cases/%ff%fe", "/v1/cases/..%2f..%2fetc", "/v1/cases/not-an-id", "/v1//cases",
-                                  "/v1/reports/%F0%28%8C%28?as_of=2026-11-23", "/v1/cases/" + "9" * 4000, "/%e2%80%ae", "/v1/cases/<script>"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/cases/", "/v1/nothing", "/v1/cases/%00", "/v1/cases/%ff%fe", "/v1/cases/..%2f..%2fetc", "/v1/cases/not-an-id", "/v1//cases",
+                                  "/v1/reports/%F0%28%8C%28?as_of=2026-11-23", "/v1/cases/" + "9" * 4000, "/v1/cases/<script>"])
 def test_an_unknown_path_is_a_404_problem(world: World, path: str) -> None:
     response = world.apps["referral"].test_client().get(path, headers={"Authorization": f"Bearer {world.referral(CASEWORKER).token}"})
     assert response.status_code == 404 and response.mimetype == "application/problem+json", response.text
+    assert "<script>" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/%e2%80%ae", "/cases/not-an-id", "/<script>"])
+def test_beside_the_api_an_unknown_path_is_a_404_page(world: World, path: str) -> None:
+    response = world.apps["referral"].test_client().get(path)
+    assert response.status_code == 404 and response.mimetype == "text/html" and "Siden findes ikke" in response.text
     assert "<script>" not in response.text
 
 

@@ -305,7 +305,8 @@ def test_one_address_serves_all_and_says_where_a_new_thing_is(proxy: str, file: 
         assert answer.json() == {"status": "ok"}
         assert requests.get(f"{proxy}{PATHS[name]}/metrics", timeout=10).status_code == 404
     assert requests.get(f"{proxy}/elsewhere", timeout=10).status_code == 404
-    assert requests.get(proxy, timeout=10, allow_redirects=False).headers["Location"] == f"{PATHS['referral']}/v1/openapi.json"
+    assert requests.get(proxy, timeout=10, allow_redirects=False).headers["Location"] == f"{PATHS['referral']}/way-in"
+    assert requests.get(proxy, timeout=10).url == f"{proxy}{PATHS['referral']}/sign-in"
     base = f"{proxy}{PATHS['referral']}"
     karen = sign_in(base, "karen")
     made = karen.post(f"{base}/v1/cases", json=A_CASE, headers={"Idempotency-Key": str(uuid.uuid4())}, timeout=10)

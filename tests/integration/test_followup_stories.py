@@ -14,6 +14,7 @@ from jobtrappen import tables
 from jobtrappen.clock import new_id
 from jobtrappen.db import reading
 from jobtrappen.event import decode
+from jobtrappen_followup import schemas as s
 from tests.support.stages_followup import Matching, a_course, accepted
 from tests.support.stages_referral import a_case
 from tests.support.world import (
@@ -520,9 +521,9 @@ def test_a_caseworker_reads_where_a_citizen_stands_and_the_dates_but_no_more(wor
     placement = matching.placement(case)
     karen = world.followup(CASEWORKER)
     assert set(done(karen.get(f"/courses/{case}")).json) == {
-        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "track", "step", "step_since", "return_class", "planned_start", "name"}
+        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "track", "step", "step_since", "return_class", "planned_start", "name", "name_is"}
     assert set(done(karen.get(f"/placements/{placement}")).json) == {
-        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "measure", "starts_on", "ends_on", "started_on", "ended_on", "name"}
+        "id", "version", "status", "effective_date", "allowed_actions", "case_id", "measure", "starts_on", "ends_on", "started_on", "ended_on", "name", "name_is"}
     refused(karen.get("/duties"), 403)
     refused(act(world, placement, "start", who=CASEWORKER), 403, action="start")
 
@@ -543,7 +544,8 @@ def test_the_step_is_typed_by_nobody(world: World) -> None:
     for body in ({"step": "ordinary_job"}, {"status": "returned"}):
         assert world.followup(TEAM_LEAD).post(f"/courses/{case}", body).status in (404, 405)
     writes = {r.path for r in world.runtimes["followup"].service.api.routes if r.method == "POST"}
-    assert not [path for path in writes if path.startswith("/courses")]
+    assert [path for path in writes if path.startswith("/courses")] == ["/courses/<uuid:id>/responsible"], "who answers for it, and nothing of where she stands"
+    assert not {"step", "status", "step_since"} & set(s.TAKE_OVER.fields)
 
 
 def test_an_unknown_case_or_field_or_code_is_named(world: World, matching: Matching) -> None:

@@ -109,6 +109,11 @@ ROTTEN = {
     "an address without a port": ({"BIND": "localhost"}, "JOBTRAPPEN_BIND: 'localhost' is not host:port; write it as 127.0.0.1:8080"),
     "staff without a provider": ({"MODE": "production", "SECRET": "s" * 40}, "JOBTRAPPEN_OIDC_ISSUER, JOBTRAPPEN_OIDC_AUDIENCE, JOBTRAPPEN_OIDC_JWKS: not set"),
     "half a provider": ({"OIDC_ISSUER": "https://a", "OIDC_JWKS": "https://a/jwks"}, "JOBTRAPPEN_OIDC_AUDIENCE: not set"),
+    "an address of neither kind": ({"ADDRESS": "both"}, "JOBTRAPPEN_ADDRESS: 'both' is not one of own, shared"),
+    "a client's secret without its name": ({"OIDC_CLIENT_SECRET": "x"}, "JOBTRAPPEN_OIDC_CLIENT_SECRET: is of no use without JOBTRAPPEN_OIDC_CLIENT_ID"),
+    "pages that know no provider": ({"OIDC_CLIENT_ID": "pages"}, "JOBTRAPPEN_OIDC_CLIENT_ID: needs JOBTRAPPEN_OIDC_ISSUER"),
+    "a provider over an open line": ({"OIDC_CLIENT_ID": "pages", "OIDC_ISSUER": "http://a", "OIDC_AUDIENCE": "b", "OIDC_JWKS": "https://a/jwks"},
+                                     "JOBTRAPPEN_OIDC_ISSUER: staff who sign in on the pages are led to http://a"),
     "keys that are not there": ({"OIDC_ISSUER": "a", "OIDC_AUDIENCE": "b", "OIDC_JWKS": "nowhere"}, "JOBTRAPPEN_OIDC_JWKS: nowhere is not a readable key set"),
     "keys over an open line": ({"OIDC_ISSUER": "a", "OIDC_AUDIENCE": "b", "OIDC_JWKS": "http://a/jwks"}, "JOBTRAPPEN_OIDC_JWKS: http://a/jwks is not encrypted"),
     "bytes that are no text": ({"SECRET": "\udcff" * 40}, "JOBTRAPPEN_SECRET: holds a line break or another character that is not printed"),
@@ -176,7 +181,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_made(home: Home
     assert first == "Jobtrappen cannot start:"
     named = {line.split(":")[0] for line in lines}
     assert named == {f"JOBTRAPPEN_{name}" for name in ("DATBASE", "TODAY", "SECRET", "SECRET_FILE", "CPR_KEYS", "URLS", "PLUGINS", "DATABASE", "BUS", "LOG",
-                                                      "THREADS", "BIND", "OIDC_JWKS", "MEMBER", "SOURCE")}
+                                                      "THREADS", "BIND", "ADDRESS", "OIDC_ISSUER", "OIDC_JWKS", "MEMBER", "SOURCE")}
     assert "short" not in done.stderr and "abc" not in done.stderr, "a secret is repeated"
     assert home.files() == {}
 

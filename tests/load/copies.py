@@ -15,6 +15,8 @@ from jobtrappen.runtime import Runtime
 OWN = frozenset({"position", "heartbeat", "measure", "meta", "rate", "credential", "issued_key", "kept", "dead_letter", "diary", "alembic_version"})
 """What a service has once, not once for each case."""
 LOOKUP = "cpr_lookup"
+NUMBERS = frozenset({"cvr", "p_number"})
+"""Unique numbers: the first four digits of a copy's are the copy's own."""
 
 
 def multiply(runtimes: list[Runtime], times: int, round: int) -> None:
@@ -36,7 +38,7 @@ def _statement(table: Table, connection: Connection, round: int) -> str:
     postgres = connection.dialect.name == "postgresql"
     serial = {c.name for c in table.columns if c.primary_key and not isinstance(c.type, String | Uuid) and len(table.primary_key.columns) == 1}
     names = [c.name for c in table.columns if c.name not in serial]
-    values = [_other(f"t.{_quoted(c.name)}", isinstance(c.type, Uuid), c.name == LOOKUP, postgres, round) if isinstance(c.type, String | Uuid) and _holds_ids(c.name, c.type)
+    values = [_numbered(f"t.{_quoted(c.name)}", postgres) if c.name in NUMBERS else _other(f"t.{_quoted(c.name)}", isinstance(c.type, Uuid), c.name == LOOKUP, postgres, round) if isinstance(c.type, String | Uuid) and _holds_ids(c.name, c.type)
               else f"t.{_quoted(c.name)}" for c in table.columns if c.name in names]
     series = "generate_series(1, :times) AS s(n)" if postgres else "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < :times) SELECT n FROM s) AS s"
     columns = ", ".join(map(_quoted, names))
@@ -56,6 +58,11 @@ def _other(column: str, uuid: bool, lookup: bool, postgres: bool, round: int) ->
         return f"{put}::uuid" if uuid else put if lookup else f"CASE WHEN length({column}) = 36 THEN {put} ELSE {column} END"
     put = f"substr({column}, 1, {start - 1}) || printf('%04x', s.n) || substr({column}, {start + 4})"
     return f"CASE WHEN length({column}) = {64 if lookup else whole} THEN {put} ELSE {column} END"
+
+
+def _numbered(column: str, postgres: bool) -> str:
+    number = "lpad(s.n::text, 4, '0')" if postgres else "printf('%04d', s.n)"
+    return f"{number} || substr({column}, 5)"
 
 
 def _quoted(name: str) -> str:

@@ -71,7 +71,7 @@ def site() -> Iterator[Site]:
     text = text.replace("http://partners-web:8080", f"http://127.0.0.1:{away}")
     text = re.sub(r"http://[a-z]+-web:8080", f"http://127.0.0.1:{web}", text).replace("client_header_timeout 10s", "client_header_timeout 2s")
     (scratch / "nginx.conf").write_text(text)
-    with home.running("serve", "referral", BIND=f"127.0.0.1:{web}"), open(scratch / "log", "ab") as log, open(scratch / "refused", "ab") as refused:
+    with home.running("serve", "referral", BIND=f"127.0.0.1:{web}", ADDRESS="shared"), open(scratch / "log", "ab") as log, open(scratch / "refused", "ab") as refused:
         process = subprocess.Popen([nginx, "-c", str(scratch / "nginx.conf"), "-g", "daemon off;"], stdin=subprocess.DEVNULL, stdout=refused, stderr=log)
         try:
             wait_until(lambda: _healthy(f"http://127.0.0.1:{proxy}/henvisning"), 60, f"{home.log} {(scratch / 'log').read_text()}")
@@ -282,7 +282,7 @@ def own_answers() -> dict[str, tuple[int, bytes, list[str]]]:
     """{what nobody but the proxy, or the web server behind it, says: (status, request, content type)}"""
     get = "GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n".format
     return {
-        "its health": (200, get("/healthz", "").encode(), ["application/json"]), "the way to the first document": (303, get("/", "").encode(), HTML),
+        "its health": (200, get("/healthz", "").encode(), ["application/json"]), "the way to the first page": (303, get("/", "").encode(), HTML),
         "a path of nobody": (404, get("/nowhere", "").encode(), HTML), "metrics": (404, get("/henvisning/metrics", "").encode(), HTML),
         "a service that is away": (502, get("/partnere/healthz", "").encode(), HTML), "no HTTP": (400, b"no http\r\n\r\n", HTML),
         "a header too long": (400, get("/henvisning/healthz", f"X-Long: {'a' * 9_000}\r\n").encode(), HTML),
@@ -312,6 +312,28 @@ def test_what_a_service_says_of_its_answer_stands_and_comes_once(site: Site) -> 
     for path in ("/healthz", "/v1/openapi.json", "/v1/cases", "/v1/nothing", "/v1/reports/table-6?format=csv"):
         at_the_proxy = found("proxy", path)
         assert at_the_proxy == found("service", path) and {name: at_the_proxy.get(name) for name in GUARDS} == GUARDS, path
+
+
+def test_pages_behind_the_one_address_lead_to_themselves_and_to_each_other(site: Site) -> None:
+    base = f"http://127.0.0.1:{site.doors['proxy'][0]}"
+    karen = requests.Session()
+    door = karen.get(base, timeout=10)
+    assert (door.url, door.status_code) == (f"{base}/henvisning/sign-in", 200) and 'action="/henvisning/sign-in"' in door.text and 'href="/partnere/sign-in"' in door.text
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', door.text)[0]
+    home = karen.post(door.url, data={"csrf_token": token, "username": "karen", "password": "karen"}, timeout=10)
+    assert (home.url, home.status_code) == (f"{base}/henvisning/", 200)
+    assert re.findall(r'href="(/[a-z]+/)"', home.text.partition("jt-services")[2].partition("</ul>")[0]) == ["/henvisning/", "/matchning/", "/opfoelgning/", "/partnere/"]
+    inner = re.findall(r'(?:href|src|action)="(/[^"]*)"', home.text)
+    assert inner and {address.split("/")[1] for address in inner} == {"henvisning", "matchning", "opfoelgning", "partnere"}
+    assert karen.get(base + next(a for a in inner if "theme.css" in a), timeout=10).status_code == 200
+    assert karen.get(base, timeout=10).url == f"{base}/henvisning/"
+    assert [cookie.path for cookie in karen.cookies] == ["/"], "one cookie for all four"
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Prefix", "X-Forwarded-Host", "X-Forwarded-Proto"])
+def test_what_a_browser_says_of_the_address_is_not_heard(site: Site, name: str) -> None:
+    answer = talk(site.doors["proxy"][0], f"GET /henvisning/cases HTTP/1.1\r\nHost: localhost\r\n{name}: //elsewhere.example\r\n\r\n".encode())
+    assert statuses(answer) == [401] and b"elsewhere.example" not in answer and b'action="/henvisning/sign-in"' in answer
 
 
 def test_a_policy_of_a_services_own_page_is_not_touched(site: Site) -> None:

@@ -155,10 +155,10 @@ def paths(world: World, service: str, stages: list[Stage], actor: Actor) -> dict
         case = supply.an_id("case_id") or ""
         query = {"people": {"ids": case}, "report": {"as_of": str(TODAY)}, "feasible_openings": {"case_id": case, "all": "true", "measure": "internship"}}
         found[route.name] = path, query.get(route.name, {})
-    return found | _particular(world, service)
+    return found | _particular(world, service, actor)
 
 
-def _particular(world: World, service: str) -> dict[str, tuple[str, dict[str, str]]]:
+def _particular(world: World, service: str, actor: Actor) -> dict[str, tuple[str, dict[str, str]]]:
     """Reads that show all they can for some things alone: contacts stand below a workplace or a case, a profile comes with a talk."""
     with reading(world.runtimes[service].engine) as session:
         if service == "matching":
@@ -166,16 +166,25 @@ def _particular(world: World, service: str) -> dict[str, tuple[str, dict[str, st
 
             place, case = session.scalars(select(ContactPlace).limit(1)).one(), session.scalars(select(Match.case_id).limit(1)).one()
             below = f"/workplaces/{place.workplace_id}/contacts"
-            return {"list_contacts": (below, {}), "read_contact_of_workplace": (f"{below}/{place.contact_id}", {}), "case_history": (f"/cases/{case}/history", {})}
+            return {"list_contacts": (below, {}), "read_contact_of_workplace": (f"{below}/{place.contact_id}", {}), "case_history": (f"/cases/{case}/history", {}),
+                    "case_timeline": (f"/cases/{case}/timeline", {}), "list_case_things": (f"/cases/{case}/things", {})}
         if service == "followup":
             from jobtrappen_followup.model import Contact
 
-            return {"list_contacts": ("/contacts", {"case_id": str(session.scalars(select(Contact.case_id).limit(1)).one())})}
+            case = session.scalars(select(Contact.case_id).limit(1)).one()
+            return {"list_contacts": ("/contacts", {"case_id": str(case)}), "course_timeline": (f"/courses/{case}/timeline", {})}
         if service == "referral":
             from jobtrappen_referral.model import Assessment, Intake
 
             cases = [*session.scalars(select(Intake.case_id).where(Intake.status == "held").limit(2)), *session.scalars(select(Assessment.case_id).limit(2))]
-            return {"people": ("/people", {"ids": ",".join(map(str, cases))})}
+            assessed = session.scalars(select(Assessment.case_id).where(Assessment.status == "confirmed").limit(1)).one()
+            return {"people": ("/people", {"ids": ",".join(map(str, cases))}), "list_case_things": (f"/cases/{cases[0]}/things", {}), "case_timeline": (f"/cases/{assessed}/timeline", {})}
+        if service == "partners" and actor.kind == "partner":
+            from jobtrappen_partners.model import PartnerRequest
+
+            mine = select(PartnerRequest.id).where(PartnerRequest.partner_id == UUID(actor.partner_id), PartnerRequest.asked, PartnerRequest.status != "voided")
+            asked = session.scalars(mine.limit(1)).first()
+            return {"my_request": (f"/my/requests/{asked}", {})} if asked else {}
     return {}
 
 

@@ -11,13 +11,14 @@ from jobtrappen.web.reports import Report
 from jobtrappen_followup import effects, reports  # noqa: F401  (effects registers what steps do)
 from jobtrappen_followup.api import api
 from jobtrappen_followup.model import LIFECYCLES, Base
+from jobtrappen_followup.pages import site
 from jobtrappen_followup.plans import aftercare, dense_start, weekly  # noqa: F401  (the built-in plans of hook followup_plan)
-from jobtrappen_followup.reactions import REACTIONS
+from jobtrappen_followup.reactions import REACTIONS, TOLD
 from jobtrappen_followup.rights import RIGHTS
 
 SEALED = (Sealed("duty", "note_sealed", "duty"), Sealed("contact", "summary_sealed", "contact"))
 SERVICE = Service("followup", "Opfølgning: the course on the staircase, contacts and outcomes", Base.metadata, api, REACTIONS, RIGHTS, LIFECYCLES,
-                  Path(__file__).parent / "migrations", person_purpose="followup", sealed=SEALED)
+                  Path(__file__).parent / "migrations", person_purpose="followup", sealed=SEALED, site=site, projections=(TOLD,))
 
 
 @plugins.hookimpl

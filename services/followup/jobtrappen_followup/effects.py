@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from jobtrappen.errors import Invalid
+from jobtrappen.roles import CONSULTANT
 from jobtrappen.rules import rule
 from jobtrappen.tx import Tx
 from jobtrappen_followup import duties, events, limits, plans
@@ -28,6 +29,8 @@ def follow(tx: Tx, case_id: UUID, day: date) -> None:
     """What every change ends with: the step is derived anew, and nothing open is without a next action."""
     course = locked_course(tx, case_id)
     if course is not None:
+        if course.responsible is None and tx.actor.role == CONSULTANT:  # whoever begins with it has it, until somebody takes over
+            course.responsible = tx.actor.id
         _restep(tx, course, day)
     duties.keep_next_action(tx, case_id, course, day)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -16,6 +16,8 @@ from jobtrappen.roles import JC, SYS
 
 Base = base("followup")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Course(Aggregate, Base):
@@ -29,6 +31,8 @@ class Course(Aggregate, Base):
     first_referral_id: Mapped[UUID]
     planned_start: Mapped[date]
     return_class: Mapped[str | None] = mapped_column(String(10))
+    responsible: Mapped[str | None] = mapped_column(String(80), index=True)
+    """The consultant whose the course is: the first who did something in it, until somebody takes over. Empty, it is everybody's."""
 
 
 class Placement(Aggregate, Base):
@@ -63,11 +67,14 @@ class Extension(Base):
     ends_on: Mapped[date | None]
 
 
+UNDONE = text("done_on IS NULL AND dropped_on IS NULL")
+
+
 class Duty(Base):
     """Something due on a day. Open while neither done nor dropped; "overdue" is a question asked for a date."""
 
     __tablename__ = "duty"
-    __table_args__ = (Index("ix_duty_due", "due_on", "id"),)
+    __table_args__ = (Index("ix_duty_due", "due_on", "id"), Index("ix_duty_open", "due_on", "id", "kind", postgresql_where=UNDONE, sqlite_where=UNDONE))
     KIND = "duty"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(index=True)

@@ -2,22 +2,25 @@
 """Reads."""
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, case, exists, func, select, tuple_
+from sqlalchemy import Subquery, and_, case, exists, func, or_, select, tuple_
 
-from jobtrappen import people, tables
+from jobtrappen import heard, people, tables
 from jobtrappen.errors import not_yet
+from jobtrappen.roles import JC
 from jobtrappen.tx import Tx
-from jobtrappen.web.common import page
-from jobtrappen_followup import duties
-from jobtrappen_followup.model import RUNNING, Contact, Course, Duty, Extension, Placement
+from jobtrappen.web.common import history, page
+from jobtrappen_followup import duties, limits
+from jobtrappen_followup.model import HEARD, RUNNING, Contact, Course, Duty, Extension, Placement
 from jobtrappen_followup.staircase import LADDER, Change, Stay, path
 
 T = tables.transition.c
+Named = TypeVar("Named")
+OPEN = and_(Duty.done_on.is_(None), Duty.dropped_on.is_(None))
 
 
 def course_of(tx: Tx, case_id: UUID) -> Course:
@@ -27,14 +30,16 @@ def course_of(tx: Tx, case_id: UUID) -> Course:
         NotYet: no accepted referral of it has been heard of.
     """
     course: Course = tx.session.get(Course, case_id) or not_yet("course")
-    return with_next([named(tx, course)], tx)[0]
+    with_next([named(tx, course)], tx)
+    course.phone = people.copy_of(tx.session, tx.runtime, case_id).get("phone") if course.name_is == "known" else None  # type: ignore[attr-defined]
+    return course
 
 
 def courses(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """A page of courses with names and next actions."""
     by = {"step": arguments["step"]} if arguments.get("step") else {}
     found = page(tx, Course, arguments, **by)
-    return {**found, "items": with_next([named(tx, c) for c in found["items"]], tx)}
+    return {**found, "items": with_next(named_all(tx, found["items"]), tx)}
 
 
 def placements(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -42,22 +47,41 @@ def placements(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     if arguments.get("case_id") and tx.session.get(Course, arguments["case_id"]) is None:
         not_yet("course")
     found = page(tx, Placement, arguments, **{name: arguments[name] for name in ("case_id", "agreement_id") if arguments.get(name)})
-    return {**found, "items": [named(tx, p) for p in found["items"]]}
+    return {**found, "items": named_all(tx, found["items"])}
 
 
-def named(tx: Tx, thing: Any) -> Any:
+def named(tx: Tx, thing: Named) -> Named:
     """The thing with the person's name from the local copy; none while there is no copy, or when it is protected."""
-    person = people.copy_of(tx.session, tx.runtime, thing.case_id)
-    protected = person.get("protected", True)
-    thing.name = None if protected or not person else f"{person.get('given_name', '')} {person.get('family_name', '')}".strip()
-    return thing
+    return named_all(tx, [thing])[0]
+
+
+def named_all(tx: Tx, things: Sequence[Named]) -> list[Named]:
+    """Things of cases with their persons' names, asked for at once; `name_is` says why a name is not there."""
+    known = people.copies_of(tx.session, tx.runtime, {thing.case_id for thing in things})  # type: ignore[attr-defined]
+    for thing in things:
+        person = known.get(thing.case_id, {})  # type: ignore[attr-defined]
+        thing.name_is = "not_here" if not person else "protected" if person.get("protected", True) else "known"  # type: ignore[attr-defined]
+        given = f"{person.get('given_name', '')} {person.get('family_name', '')}".strip()
+        thing.name = given if thing.name_is == "known" else None  # type: ignore[attr-defined]
+    return list(things)
+
+
+def whole_placement(tx: Tx, placement: Placement) -> Placement:
+    """With the person's name, and with the step from which its start would go up by a three-party meeting."""
+    placement.meeting_needed_from = None  # type: ignore[attr-defined]
+    if placement.status == "planned":
+        course = tx.session.get(Course, placement.case_id)
+        others = [p for p in tx.all(Placement, case_id=placement.case_id) if p.id != placement.id]
+        placement.meeting_needed_from = limits.climbs_from(  # type: ignore[attr-defined]
+            placement.measure, tx.today, others, course.effective_date if course else None)
+    return named(tx, placement)
 
 
 def with_next(found: list[Course], tx: Tx) -> list[Course]:
     """Courses with their next open duty."""
-    rows = tx.session.scalars(select(Duty).where(Duty.case_id.in_([c.id for c in found]), Duty.done_on.is_(None), Duty.dropped_on.is_(None))
-                              .order_by(Duty.due_on.desc(), Duty.id.desc()))
-    first = {duty.case_id: duty for duty in rows}
+    place = func.row_number().over(partition_by=Duty.case_id, order_by=(Duty.due_on, Duty.id)).label("place")
+    ranked = select(Duty.id, Duty.case_id, Duty.kind, Duty.due_on, place).where(OPEN, Duty.case_id.in_([c.id for c in found])).subquery()
+    first = {row.case_id: row for row in tx.session.execute(select(ranked).where(ranked.c.place == 1))}
     for course in found:
         duty = first.get(course.id)
         course.next_action = {"duty_id": str(duty.id), "kind": duty.kind, "due_on": duty.due_on.isoformat()} if duty else None  # type: ignore[attr-defined]
@@ -70,18 +94,50 @@ def worklist(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     for name in ("case_id", "placement_id", "kind"):
         if arguments.get(name):
             query = query.where(getattr(Duty, name) == arguments[name])
+    if arguments.get("whose") == "mine":
+        query = query.where(_hers(tx))
+    if arguments.get("due_from"):
+        query = query.where(Duty.due_on >= arguments["due_from"])
     if arguments.get("due_by"):
         query = query.where(Duty.due_on <= arguments["due_by"])
     if arguments.get("open") is not None:
-        is_open = and_(Duty.done_on.is_(None), Duty.dropped_on.is_(None))
-        query = query.where(is_open if arguments["open"] else ~is_open)
+        query = query.where(OPEN if arguments["open"] else ~OPEN)
     total = tx.session.scalar(select(func.count()).select_from(query.subquery()))
     last = tx.session.get(Duty, arguments["after"]) if arguments.get("after") else None
     if last is not None:
         query = query.where(tuple_(Duty.due_on, Duty.id) > tuple_(last.due_on, last.id))
     items = list(tx.session.scalars(query.order_by(Duty.due_on, Duty.id).limit(arguments["limit"])))
-    return {"items": [with_notes(tx, named(tx, d)) for d in items], "total": total,
-            "next": str(items[-1].id) if len(items) == arguments["limit"] else None}
+    return {"items": whole_duties(tx, items), "total": total, "next": str(items[-1].id) if len(items) == arguments["limit"] else None}
+
+
+def _hers(tx: Tx) -> Any:
+    """Of courses that the actor answers for; what nobody answers for yet is everybody's."""
+    return exists().where(Course.id == Duty.case_id, or_(Course.responsible == tx.actor.id, Course.responsible.is_(None)))
+
+
+def due(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """How much is open, by when it is due; a week ends on its Sunday."""
+    week_ends = tx.today + timedelta(days=6 - tx.today.weekday())
+    by = (Duty.due_on < tx.today, Duty.due_on == tx.today, and_(Duty.due_on > tx.today, Duty.due_on <= week_ends), Duty.due_on > week_ends)
+    query = select(*(func.count().filter(one) for one in by)).select_from(Duty).where(OPEN)
+    if arguments.get("kind"):
+        query = query.where(Duty.kind == arguments["kind"])
+    if arguments.get("whose") == "mine":
+        query = query.where(_hers(tx))
+    counts = zip(("overdue", "today", "this_week", "later"), tx.session.execute(query).one(), strict=True)
+    return {**dict(counts), "day": tx.today, "week_ends": week_ends}
+
+
+def whole_duties(tx: Tx, found: list[Duty]) -> list[Duty]:
+    """Duties with names, notes, and the measures of their placements."""
+    ids = {duty.placement_id for duty in found if duty.placement_id}
+    measures = {row.id: row.measure for row in tx.session.execute(select(Placement.id, Placement.measure).where(Placement.id.in_(ids)))}
+    answers = dict(tx.session.execute(select(Course.id, Course.responsible).where(Course.id.in_({duty.case_id for duty in found}))).all())  # type: ignore[arg-type]
+    for duty in found:
+        duty.responsible = answers.get(duty.case_id)  # type: ignore[attr-defined]
+        duty.measure = measures.get(duty.placement_id) if duty.placement_id else None  # type: ignore[attr-defined]
+        with_notes(tx, duty)
+    return named_all(tx, found)
 
 
 def with_notes(tx: Tx, duty: Duty) -> Duty:
@@ -91,6 +147,16 @@ def with_notes(tx: Tx, duty: Duty) -> Duty:
 
 def contacts(tx: Tx, case_id: UUID) -> list[Contact]:
     return [with_summary(tx, c) for c in tx.all(Contact, case_id=case_id)]
+
+
+def timeline(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What has happened in a case, here and as other services told. Contacts and milestones are read by those who work with them."""
+    more: list[dict[str, Any]] = []
+    if tx.actor.role in JC:
+        more = [{"what": "contact.held", "about": c.kind, "by": c.by, "effective_date": c.held_on, "thing_id": c.id} for c in tx.all(Contact, case_id=case_id)]
+        reached = select(Duty).where(Duty.case_id == case_id, Duty.kind.in_(list(duties.MILESTONES)), Duty.done_on.is_not(None))
+        more += [{"what": "milestone.seen", "about": str(duties.MILESTONES[d.kind]), "resource": "duty", "thing_id": d.id, "effective_date": d.done_on} for d in tx.session.scalars(reached)]
+    return heard.timeline(tx, HEARD, case_id, history(tx, case_id), more)
 
 
 def with_summary(tx: Tx, contact: Contact) -> Contact:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from jobtrappen import people
+from jobtrappen import heard, people
 from jobtrappen.consumer import Reactions
 from jobtrappen.errors import not_yet
 from jobtrappen.event import Event
@@ -18,7 +18,7 @@ from jobtrappen.rules import rule
 from jobtrappen.tx import Tx
 from jobtrappen_followup import duties, limits, plans
 from jobtrappen_followup.effects import follow, locked_course
-from jobtrappen_followup.model import COURSE, PLACEMENT, RUNNING, Contact, Course, Duty, Extension, Placement
+from jobtrappen_followup.model import COURSE, HEARD, PLACEMENT, RUNNING, Contact, Course, Duty, Extension, Placement
 
 REACTIONS = Reactions()
 
@@ -42,7 +42,7 @@ def referral_accepted(tx: Tx, event: Event) -> None:
     elif course.status != "open":
         if course.status == "retracted":
             course.first_referral_id = UUID(event.data["referral_id"])
-        course.return_class = None
+        course.return_class = course.responsible = None
         COURSE.apply(tx, course, "readmit", {"effective_date": _day(event, course.effective_date), "planned_start": planned})
     tx.session.flush()
     duties.add(tx, case_id, "first_contact", planned, _day(event))
@@ -181,3 +181,7 @@ def person_erased(tx: Tx, event: Event) -> None:
     case_id = UUID(event.key)
     tx.session.execute(update(Contact).where(Contact.case_id == case_id).values(summary_sealed=None))
     tx.session.execute(update(Duty).where(Duty.case_id == case_id).values(note_sealed=None))
+
+
+TOLD = heard.listen(REACTIONS, HEARD, "followup")
+"""Everything that others tell of a case stands on its timeline."""

@@ -70,11 +70,14 @@ def target_board(tx: Tx, as_of: date) -> dict[str, int]:
 
 def reports() -> list[Report]:
     """What the hook answers."""
-    aims = {one["key"]: f"{one['danish']} (mål {one['target']})" for one in targets()}
+    goals = targets()
+    aims = {one["key"]: f"{one['danish']} (mål {one['target']})" for one in goals}
+    aimed_at = {one["key"]: tuple(("table-1", measure) for measure in one["measures"]) for one in goals}
     return [
         Report("table-1", "followup", "Tabel 1. Status", {**STATUS, **UNPRINTED}, table_1, when_any=frozenset(UNPRINTED),
                note="Kommunal aktivering tæller ikke som et tilbud."),
-        Report("table-2", "followup", "Tabel 2. Tilbage til kontanthjælpssystemet", BACK, table_2),
-        Report("table-5", "followup", "Tabel 5. Trin på vejen til ordinært job", PATHS, table_5),
-        Report("target-board", "followup", "Mål og status", aims, target_board, note="; ".join(one["source"] for one in targets())),
+        Report("table-2", "followup", "Tabel 2. Tilbage til kontanthjælpssystemet", BACK, table_2, made_of={"refuses_offers": (("table-1", "returned"),), "illness_pregnancy_clarification_etc": (("table-1", "other"),)}),
+        Report("table-5", "followup", "Tabel 5. Trin på vejen til ordinært job", PATHS, table_5, made_of={"total": (("table-1", "ordinary_job"),)}),
+        Report("target-board", "followup", "Mål og status", aims, target_board, note="; ".join(one["source"] for one in goals),
+               made_of=aimed_at, aims={one["key"]: one["target"] for one in goals}),
     ]

@@ -2,13 +2,16 @@
 """What this service takes and gives over HTTP. Instances are made once, at import."""
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from jobtrappen.contracts.vocabulary import HOW_ENDED, PARTIES, STEPS
 from jobtrappen.web.common import EMPTY, Paging, Thing
 from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Text, Uuid, Whole
 from jobtrappen_followup.duties import KINDS
 from jobtrappen_followup.plans import INTENSITIES
+
+WHOSE = ("mine", "team")
+NAME_IS = ("known", "protected", "not_here")
 
 
 class Start(Command):
@@ -63,6 +66,10 @@ class Done(Command):
     note = Text(max=4000)
 
 
+class TakeOver(Loads):
+    responsible = Text(max=80, required=True, metadata={"description": "The log-in of the consultant who takes over."})
+
+
 class Postpone(Loads):
     due_on = Day(required=True)
     reason = Text(max=400, required=True)
@@ -78,13 +85,20 @@ class Placements(Paging):
 
 
 class Worklist(Loads):
+    due_from = Day(metadata={"description": "Due on or after this day."})
     due_by = Day(metadata={"description": "Due on or before this day; with open=true and yesterday: what is overdue."})
     open = Flag()
     case_id = Uuid()
     placement_id = Uuid()
     kind = Code(KINDS)
+    whose = Code(WHOSE, metadata={"description": "mine: of courses that the caller answers for, or nobody yet; team (or left out): of all."})
     after = Uuid(metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
+
+
+class Due(Loads):
+    kind = Code(KINDS)
+    whose = Code(WHOSE, metadata={"description": "As in the list of duties."})
 
 
 class OfCase(Loads):
@@ -97,7 +111,10 @@ class CourseOut(Thing):
     step_since = fields.Date()
     planned_start = fields.Date()
     return_class = fields.String(allow_none=True)
+    responsible = fields.String(allow_none=True, metadata={"description": "The log-in of the consultant who answers for it; none until somebody has begun."})
+    phone = fields.String(allow_none=True, metadata={"description": "From the local copy, where one course is read; none of a protected person."})
     name = fields.String(allow_none=True)
+    name_is = fields.String(validate=validate.OneOf(NAME_IS), metadata={"description": "Why there is a name or none; not_here: the copy has not come."})
     next_action = fields.Dict(allow_none=True)
 
 
@@ -115,7 +132,9 @@ class PlacementOut(Thing):
     intensity = fields.String()
     three_party_meeting_on = fields.Date(allow_none=True)
     employer_confirmed_on = fields.Date(allow_none=True)
+    meeting_needed_from = fields.String(allow_none=True, metadata={"description": "The step from which its start would go up by a three-party meeting."})
     name = fields.String(allow_none=True)
+    name_is = fields.String(validate=validate.OneOf(NAME_IS), metadata={"description": "Why there is a name or none; not_here: the copy has not come."})
 
 
 class DutyOut(Schema):
@@ -130,8 +149,20 @@ class DutyOut(Schema):
     done_on = fields.Date(allow_none=True)
     dropped_on = fields.Date(allow_none=True)
     contact_id = fields.UUID(allow_none=True)
+    responsible = fields.String(allow_none=True)
     name = fields.String(allow_none=True)
+    name_is = fields.String(validate=validate.OneOf(NAME_IS), metadata={"description": "Why there is a name or none; not_here: the copy has not come."})
     notes = fields.List(fields.Dict())
+    measure = fields.String(allow_none=True, metadata={"description": "Of its placement."})
+
+
+class DueOut(Schema):
+    day = fields.Date(required=True)
+    week_ends = fields.Date(required=True)
+    overdue = fields.Integer(required=True)
+    today = fields.Integer(required=True)
+    this_week = fields.Integer(required=True)
+    later = fields.Integer(required=True)
 
 
 class ContactOut(Schema):
@@ -155,6 +186,6 @@ class StayOut(Schema):
 PLACEMENT_COMMANDS: dict[str, Schema] = {
     "start": Start(), "absent_first_day": Absent(), "not_started": NotStarted(), "pause": Pause(), "resume": EMPTY, "end": End(),
 }
-LOG_CONTACT, MAKE_DUTY, DONE, POSTPONE = LogContact(), MakeDuty(), Done(), Postpone()
-COURSES, PLACEMENTS, WORKLIST, OF_CASE = Courses(), Placements(), Worklist(), OfCase()
-COURSE_OUT, PLACEMENT_OUT, DUTY_OUT, CONTACT_OUT, STAY_OUT = CourseOut(), PlacementOut(), DutyOut(), ContactOut(), StayOut()
+LOG_CONTACT, MAKE_DUTY, DONE, POSTPONE, TAKE_OVER = LogContact(), MakeDuty(), Done(), Postpone(), TakeOver()
+COURSES, PLACEMENTS, WORKLIST, DUE, OF_CASE = Courses(), Placements(), Worklist(), Due(), OfCase()
+COURSE_OUT, PLACEMENT_OUT, DUTY_OUT, DUE_OUT, CONTACT_OUT, STAY_OUT = CourseOut(), PlacementOut(), DutyOut(), DueOut(), ContactOut(), StayOut()

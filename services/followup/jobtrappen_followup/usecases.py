@@ -93,6 +93,13 @@ def _milestone(tx: Tx, duty: Duty, command: dict[str, Any], day: date) -> None:
     events.milestone_reached(tx, placement, duties.MILESTONES[duty.kind], day)
 
 
+def take_over(tx: Tx, course: Course, command: dict[str, Any]) -> Course:
+    """Another consultant answers for the course from now on; its duties stand on her list."""
+    course.responsible, course.version = command["responsible"], course.version + 1
+    tx.audit("course.responsible", "course", course.id, course.id)
+    return course
+
+
 def postpone(tx: Tx, duty: Duty, command: dict[str, Any]) -> Duty:
     """Later, with the reason; the day for which it was planned stays to be seen."""
     duties.require_open(duty)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from jobtrappen import heard
 from jobtrappen.errors import NotFound
 from jobtrappen.roles import COORDINATOR, JC, JC_CW, PA
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import TRANSITION, history
-from jobtrappen_matching import feasible, queries
+from jobtrappen.web.common import HAPPENED, TRANSITION, WORK, history
+from jobtrappen_matching import feasible, queries, work
 from jobtrappen_matching import schemas as s
 from jobtrappen_matching.model import (
     AGREEMENT,
+    HEARD,
     MATCH,
     Agreement,
     Candidate,
@@ -184,6 +186,12 @@ def draft_agreement(tx: Tx, command: dict[str, Any]) -> Agreement:
     return queries.with_texts(tx, agreements.draft(tx, command))
 
 
+@api.command("/matches/<uuid:id>/agree", loads=s.Agree(), dumps=s.AGREEMENT_OUT, resource="agreement", who=JC, on=Match)
+def agree(tx: Tx, match: Match, command: dict[str, Any]) -> Agreement:
+    """Both said yes: choose the match, write its agreement, and ask for the grant or, where none is needed, conclude it."""
+    return queries.with_texts(tx, agreements.agree(tx, match, command))
+
+
 @api.read("/agreements", dumps=s.AGREEMENT_OUT, resource="agreement", who=JC_CW, query=s.AgreementsQuery(), many=True, audits=True, lifecycle=AGREEMENT)
 def list_agreements(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """Agreements, of a case, a match or a workplace."""
@@ -206,3 +214,21 @@ def read_candidate(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> Candida
 def case_history(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
     """Every transition of a case's matches and agreements."""
     return {"items": history(tx, queries.candidate(tx, case_id).id)}
+
+
+@api.read("/cases/<uuid:case_id>/timeline", dumps=HAPPENED, resource="timeline", who=JC_CW, many=True, audits=True)
+def case_timeline(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """What has happened in a case in all services, as far as it has been heard of here; the latest first."""
+    return {"items": heard.timeline(tx, HEARD, case_id, history(tx, queries.candidate(tx, case_id).id))}
+
+
+@api.read("/cases/<uuid:case_id>/things", dumps=s.MATCHING_THING, resource="case_thing", who=JC_CW, many=True, audits=True)
+def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """Matches and agreements of a case, the latest first."""
+    return {"items": queries.things_of_case(tx, queries.candidate(tx, case_id).id)}
+
+
+@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
+def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the caller must do next, by date."""
+    return work.listing(tx, arguments)

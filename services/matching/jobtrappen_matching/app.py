@@ -11,7 +11,8 @@ from jobtrappen_matching import effects  # noqa: F401  (registers what steps do)
 from jobtrappen_matching.api import api
 from jobtrappen_matching.feasible import matching_constraint  # noqa: F401  (the suite's own constraints, a hook like any other)
 from jobtrappen_matching.model import LIFECYCLES, Base, Candidate
-from jobtrappen_matching.reactions import REACTIONS
+from jobtrappen_matching.pages import site
+from jobtrappen_matching.reactions import REACTIONS, TOLD
 from jobtrappen_matching.rights import RIGHTS
 
 SEALED = (
@@ -19,8 +20,8 @@ SEALED = (
     Sealed("agreement", "terms_sealed", "agreement.terms_sealed"),
 )
 SERVICE = Service("matching", "Matchning: from a confirmed start step to a concluded agreement", Base.metadata, api, REACTIONS, RIGHTS, LIFECYCLES,
-                  Path(__file__).parent / "migrations", person_purpose="matching", sealed=SEALED,
-                  projections=(Projection(Candidate.__table__, ("case.opened", "assessment.confirmed", "referral.accepted", "case.returned")),))
+                  Path(__file__).parent / "migrations", person_purpose="matching", sealed=SEALED, site=site,
+                  projections=(Projection(Candidate.__table__, ("case.opened", "assessment.confirmed", "referral.accepted", "case.returned")), TOLD))
 
 
 @plugins.hookimpl

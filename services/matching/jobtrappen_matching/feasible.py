@@ -101,7 +101,18 @@ def listing(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
                       "weekly_hours": opening.weekly_hours, "until": opening.until, "feasible": not against, "against": against, "reasons": reasons,
                       "points": sum(r["points"] for r in reasons)})
     items.sort(key=lambda i: (not i["feasible"], -i["points"], i["opening_id"]))
-    return {"items": items[:arguments["limit"]], "total": len(items), "next": None}
+    shown = items[:arguments["limit"]]
+    _named(tx, shown)
+    return {"items": shown, "total": len(items), "next": None}
+
+
+def _named(tx: Tx, items: list[dict[str, Any]]) -> None:
+    """Where each opening is. Constraints and criteria are not told: a rank by an employer's name would be no reason."""
+    ids = {UUID(i["workplace_id"]) for i in items}
+    called = {str(id): (employer, place) for id, employer, place in tx.session.execute(select(Workplace.id, Employer.name, Workplace.name).join(
+        Employer, Employer.id == Workplace.employer_id).where(Workplace.id.in_(ids)))}
+    for one in items:
+        one["employer_name"], one["workplace_name"] = called[one["workplace_id"]]
 
 
 def _candidate(tx: Tx, case_id: UUID, measure: str | None) -> CandidateView:

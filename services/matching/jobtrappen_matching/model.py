@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import BEFORE, SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -16,6 +16,8 @@ from jobtrappen.roles import CW, JC, JC_CW, PA, SYS
 
 Base = base("matching")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Employer(Base):
@@ -117,6 +119,7 @@ class Candidate(Base):
     """A case as matching knows it; `id` is the case_id. The person herself is a sealed copy of the kit's."""
 
     __tablename__ = "candidate"
+    __table_args__ = (Index("ix_candidate_status", "status", "effective_date"),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
     status: Mapped[str] = mapped_column(String(20))
@@ -141,6 +144,7 @@ class Diary(Base):
 
 class Match(Aggregate, Base):
     __tablename__ = "match"
+    __table_args__ = (Index("ix_match_status", "status", "effective_date"), Index("ix_match_case_status", "case_id", "status"))
     KIND = "match"
     opening_id: Mapped[UUID] = mapped_column(ForeignKey("opening.id"), index=True)
     workplace_id: Mapped[UUID] = mapped_column(index=True)
@@ -166,6 +170,7 @@ class Agreement(Aggregate, Base):
     """The terms of one placement; texts and wage are sealed, since they tell of a person."""
 
     __tablename__ = "agreement"
+    __table_args__ = (Index("ix_agreement_status", "status", "effective_date"), Index("ix_agreement_case_status", "case_id", "status"))
     KIND = "agreement"
     match_id: Mapped[UUID | None] = mapped_column(index=True)
     opening_id: Mapped[UUID | None]

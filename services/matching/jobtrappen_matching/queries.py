@@ -2,6 +2,7 @@
 """Reads."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import func, select
 
 from jobtrappen import people
 from jobtrappen.errors import not_yet
+from jobtrappen.rights import ALL
 from jobtrappen.tx import Tx
 from jobtrappen.web.common import page
 from jobtrappen_matching.effects.common import opened
@@ -17,6 +19,7 @@ from jobtrappen_matching.model import (
     Candidate,
     Contact,
     ContactPlace,
+    Employer,
     Held,
     Match,
     Opening,
@@ -43,6 +46,26 @@ def candidate(tx: Tx, case_id: UUID) -> Candidate:
     return found
 
 
+def names(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What those who see a candidate's profile call her in a list; a protected person has no name there."""
+    seen = tx.runtime.service.rights.of(tx.actor, "candidate")
+    if seen is not ALL and "profile" not in seen:
+        return {}
+    known = people.copies_of(tx.session, tx.runtime, case_ids) if case_ids else {}
+    called = {id: f"{p.get('given_name', '')} {p.get('family_name', '')}".strip() for id, p in known.items() if not p.get("protected", True)}
+    return {id: name for id, name in called.items() if name}
+
+
+def things_of_case(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """Matches and agreements of a case, the latest first."""
+    found: list[dict[str, Any]] = []
+    for model in (Match, Agreement):
+        rows = tx.session.execute(select(model, Workplace.name).join(Workplace, Workplace.id == model.workplace_id).where(model.case_id == case_id))
+        found += [{"resource": model.KIND, "id": one.id, "status": one.status, "effective_date": one.effective_date, "case_id": case_id,
+                   "measure": one.measure, "workplace_name": place} for one, place in rows]
+    return sorted(found, key=lambda one: (one["effective_date"], str(one["id"])), reverse=True)
+
+
 def listing(tx: Tx, model: Any, arguments: dict[str, Any], *filters: str) -> dict[str, Any]:
     """One page of rows, by what the query asks for; a case that is not known here is 404 with Retry-After."""
     if arguments.get("case_id") and tx.session.get(Candidate, arguments["case_id"]) is None:
@@ -51,15 +74,18 @@ def listing(tx: Tx, model: Any, arguments: dict[str, Any], *filters: str) -> dic
 
 
 def with_places(tx: Tx, openings: list[Opening]) -> list[Opening]:
-    """Openings with their steps: places, those held now, and those ever taken (the uptake counter of F-092)."""
+    """Openings with where they are and their steps: places, those held now, and those ever taken (the uptake counter of F-092)."""
     ids = [o.id for o in openings]
     held = {(h.opening_id, h.measure): h.n for h in tx.session.execute(
         select(Held.opening_id, Held.measure, func.count().label("n")).where(Held.opening_id.in_(ids)).group_by(Held.opening_id, Held.measure))}
     rows: dict[UUID, list[dict[str, Any]]] = {id: [] for id in ids}
     for p in tx.session.scalars(select(OpeningPlace).where(OpeningPlace.opening_id.in_(ids)).order_by(OpeningPlace.opening_id, OpeningPlace.measure)):
         rows[p.opening_id].append({"measure": p.measure, "places": p.places, "held": held.get((p.opening_id, p.measure), 0), "taken": p.taken})
+    called = {id: (employer, place) for id, employer, place in tx.session.execute(select(Workplace.id, Employer.name, Workplace.name).join(
+        Employer, Employer.id == Workplace.employer_id).where(Workplace.id.in_({o.workplace_id for o in openings})))}
     for opening in openings:
         opening.places = rows[opening.id]  # type: ignore[attr-defined]
+        opening.employer_name, opening.workplace_name = called[opening.workplace_id]  # type: ignore[attr-defined]
     return openings
 
 

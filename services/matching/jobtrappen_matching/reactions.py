@@ -8,12 +8,21 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from jobtrappen import people, tables
+from jobtrappen import heard, people, tables
 from jobtrappen.consumer import Reactions
 from jobtrappen.errors import not_yet
 from jobtrappen.event import Event
 from jobtrappen.tx import Tx
-from jobtrappen_matching.model import AGREEMENT, BEFORE_CONCLUSION, MATCH, OPEN_MATCH, Agreement, Candidate, Match
+from jobtrappen_matching.model import (
+    AGREEMENT,
+    BEFORE_CONCLUSION,
+    HEARD,
+    MATCH,
+    OPEN_MATCH,
+    Agreement,
+    Candidate,
+    Match,
+)
 
 REACTIONS = Reactions()
 T = tables.transition.c
@@ -41,6 +50,8 @@ def assessment_confirmed(tx: Tx, event: Event) -> None:
     candidate = _candidate(tx, event)
     candidate.ready, candidate.start_step, candidate.profile_version = True, event.data["start_step"], event.data["profile_version"]
     candidate.version += 1
+    if candidate.status == "active":  # how long she has waited for a place is counted from here
+        candidate.effective_date = max(candidate.effective_date, date.fromisoformat(event.day))
     people.want(tx, event.key, event.data["profile_version"])
 
 
@@ -129,3 +140,7 @@ def _began_after(tx: Tx, thing: Any, event: Event) -> bool:
     """True for what belongs to a later stay: begun after the day of the return, and recorded after the return was."""
     first = tx.session.execute(select(T.effective_date, T.recorded_at).where(T.subject_id == thing.id).order_by(T.version).limit(1)).one()
     return first.effective_date > date.fromisoformat(event.day) and first.recorded_at > datetime.fromisoformat(event.recorded)
+
+
+TOLD = heard.listen(REACTIONS, HEARD, "matching")
+"""Everything that others tell of a case stands on its timeline."""

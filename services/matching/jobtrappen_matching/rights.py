@@ -20,7 +20,8 @@ RIGHTS = Rights({
     "feasible": {**_whole, CASEWORKER: ALL},
     "match": {**_whole, CASEWORKER: _match},
     "agreement": {**_whole, CASEWORKER: ALL, PARTNER: _asked},
-    "history": {**_whole, CASEWORKER: ALL},
+    "work": {**_whole, CASEWORKER: ALL}, "case_thing": {**_whole, CASEWORKER: ALL},
+    "history": {**_whole, CASEWORKER: ALL}, "timeline": {**_whole, CASEWORKER: ALL},
     "access_report": {CASEWORKER: ALL},
     "report": dict.fromkeys((CASEWORKER, CONSULTANT, TEAM_LEAD, COORDINATOR, ADMINISTRATOR), ALL),
 })

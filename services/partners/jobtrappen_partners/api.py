@@ -8,14 +8,15 @@ from uuid import UUID
 from jobtrappen.roles import ADMIN, ADMINISTRATOR, COORDINATOR, PA, REQUESTER, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import PAGING, page
-from jobtrappen_partners import queries, usecases
+from jobtrappen.web.common import page
+from jobtrappen_partners import queries, usecases, work
 from jobtrappen_partners import schemas as s
 from jobtrappen_partners.model import (
     REQUEST,
     Cooperation,
     CooperationVersion,
     IssuedKey,
+    KnownCase,
     Notice,
     Partner,
     PartnerRequest,
@@ -33,7 +34,7 @@ api.actions("/requests", PartnerRequest, REQUEST, s.REQUEST_COMMANDS, dumps=s.RE
 @api.command("/partners", loads=s.Register(), dumps=s.PARTNER_OUT, resource="partner", who=CO, status=201)
 def register_partner(tx: Tx, command: dict[str, Any]) -> Partner:
     """Register a partner organisation."""
-    return queries.with_capacity(tx, usecases.register_partner(tx, command))
+    return queries.whole_partner(tx, usecases.register_partner(tx, command))
 
 
 @api.read("/partners", dumps=s.PARTNER_OUT, resource="partner", who=REQUESTER | ADMIN, query=s.PARTNER_PAGING, many=True)
@@ -51,19 +52,19 @@ def without_cooperation(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
 @api.read("/partners/<uuid:id>", dumps=s.PARTNER_OUT, resource="partner", who=REQUESTER | ADMIN, on=Partner)
 def read_partner(tx: Tx, partner: Partner, _arguments: dict[str, Any]) -> Partner:
     """A partner with its card and capacity."""
-    return queries.with_capacity(tx, partner)
+    return queries.whole_partner(tx, partner)
 
 
 @api.command("/partners/<uuid:id>/card", loads=s.Card(), dumps=s.PARTNER_OUT, resource="partner", who=CO, on=Partner)
 def set_card(tx: Tx, partner: Partner, command: dict[str, Any]) -> Partner:
     """Write the partner card."""
-    return queries.with_capacity(tx, usecases.set_card(tx, partner, command))
+    return queries.whole_partner(tx, usecases.set_card(tx, partner, command))
 
 
 @api.command("/partners/<uuid:id>/status", loads=s.SetStatus(), dumps=s.PARTNER_OUT, resource="partner", who=CO, on=Partner)
 def set_status(tx: Tx, partner: Partner, command: dict[str, Any]) -> Partner:
     """Make a partner inactive, or active again."""
-    return queries.with_capacity(tx, usecases.set_status(tx, partner, command))
+    return queries.whole_partner(tx, usecases.set_status(tx, partner, command))
 
 
 @api.command("/partners/<uuid:id>/keys", loads=s.PartnerKey(), dumps=s.NEW_KEY_OUT, resource="key", who=KEEPERS, on=Partner, status=201)
@@ -78,10 +79,11 @@ def issue_integrator_key(tx: Tx, command: dict[str, Any]) -> dict[str, Any]:
     return usecases.issue_integrator_key(tx, command)
 
 
-@api.read("/keys", dumps=s.KEY_OUT, resource="key", who=KEEPERS, query=PAGING, many=True)
+@api.read("/keys", dumps=s.KEY_OUT, resource="key", who=KEEPERS, query=s.KEY_PAGING, many=True)
 def list_keys(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """Keys by owner and scope, never the keys themselves."""
-    found = page(tx, IssuedKey, arguments, **({} if tx.actor.role == ADMINISTRATOR else {"kind": "partner"}))
+    by = {} if tx.actor.role == ADMINISTRATOR else {"kind": "partner"}
+    found = page(tx, IssuedKey, arguments, **by, **({"owner": arguments["owner"]} if arguments.get("owner") else {}))
     queries.with_use(tx, *found["items"])
     return found
 
@@ -155,6 +157,12 @@ def read_notice(tx: Tx, notice: Notice, _arguments: dict[str, Any]) -> Notice:
     return queries.whole_notice(tx, notice)
 
 
+@api.command("/notices/<uuid:id>/dismiss", loads=s.EMPTY, dumps=s.NOTICE_OUT, resource="notice", who=CO, on=Notice)
+def dismiss_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
+    """Nobody needs to hear of it any more: its day is past."""
+    return queries.whole_notice(tx, usecases.dismiss_notice(tx, notice, command))
+
+
 @api.command("/notices/<uuid:id>/assign", loads=s.AssignNotice(), dumps=s.NOTICE_OUT, resource="notice", who=CO, on=Notice)
 def assign_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
     """Give a notice that found no partner to one."""
@@ -165,6 +173,12 @@ def assign_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
 def my_card(tx: Tx, _arguments: dict[str, Any]) -> Partner:
     """My own card and capacity."""
     return queries.me(tx)
+
+
+@api.read("/my/cooperation", dumps=s.COOPERATION_OUT, resource="cooperation", who=PA)
+def my_cooperation(tx: Tx, _arguments: dict[str, Any]) -> Cooperation:
+    """What is agreed with me: duties, procedures, contacts, lead times."""
+    return queries.my_cooperation(tx)
 
 
 @api.command("/my/capacity", loads=s.Capacity(), dumps=s.PARTNER_OUT, resource="card", who=PA)
@@ -187,8 +201,27 @@ def my_request(tx: Tx, request: PartnerRequest, _arguments: dict[str, Any]) -> P
     return queries.my_request(tx, request)
 
 
-@api.read("/my/notices", dumps=s.NOTICE_OUT, resource="notice", who=PA, query=PAGING, many=True, audits=True)
+@api.read("/my/notices", dumps=s.NOTICE_OUT, resource="notice", who=PA, query=s.MY_NOTICE_PAGING, many=True, audits=True)
 def my_notices(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     """What I was told, oldest first."""
     require_scope(tx.actor, "notices")
     return queries.notices(tx, arguments, partner_id=UUID(tx.actor.partner_id))
+
+
+@api.read("/my/work", dumps=s.WORK_OUT, resource="work", who=PA, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
+def my_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What I must answer or deliver next, by date."""
+    require_scope(tx.actor, "requests")
+    return work.of_partner(tx, arguments)
+
+
+@api.read("/work", dumps=s.WORK_OUT, resource="work", who=REQUESTER, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
+def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the caller must do next, by date."""
+    return work.of_staff(tx, arguments)
+
+
+@api.read("/cases/<uuid:id>", dumps=s.CASE_OUT, resource="case", who=REQUESTER, on=KnownCase, audits=True)
+def read_case(tx: Tx, case: KnownCase, _arguments: dict[str, Any]) -> KnownCase:
+    """A case as this service knows it; what is asked and told about it stands in the lists of requests and notices."""
+    return queries.whole_case(tx, case)

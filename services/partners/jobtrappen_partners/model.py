@@ -31,6 +31,10 @@ class KnownCase(Base):
     language_school: Mapped[bool | None]
     """None while no copy of the person has come."""
 
+    @property
+    def case_id(self) -> UUID:
+        return self.id
+
 
 class Partner(Base):
     """An organisation in the partner table (F-160). `shows` is what it may see of a request: its kind's, cut by its agreement."""
@@ -175,6 +179,7 @@ class HeardStart(Base):
 
 
 OPEN = "requested acknowledged needs_info offered waitlisted agreed in_delivery"
+UNENDED = frozenset(f"draft {OPEN} delivered disputed".split())
 REQUEST = Lifecycle("partner_request", (
     #    action         from                                        to               who              required        says
     step("draft",        "",                                        "draft",         REQUESTER | SYS, "partner_id request_type"),

@@ -2,19 +2,33 @@
 """Reads."""
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from jobtrappen import people, tables
+from jobtrappen.db import reading
 from jobtrappen.errors import NotFound
-from jobtrappen.tx import Tx
+from jobtrappen.tx import Actor, Tx
 from jobtrappen.web.common import page
 from jobtrappen_partners import contents
-from jobtrappen_partners.model import Cooperation, CooperationVersion, IssuedKey, Notice, Partner, PartnerRequest
+from jobtrappen_partners.model import (
+    UNENDED,
+    Cooperation,
+    CooperationVersion,
+    IssuedKey,
+    KnownCase,
+    Notice,
+    Partner,
+    PartnerRequest,
+)
 from jobtrappen_partners.rights import require_scope
+
+if TYPE_CHECKING:
+    from jobtrappen.runtime import Runtime
 
 PROTECTED = "beskyttet"
 
@@ -24,6 +38,18 @@ def me(tx: Tx, scope: str = "") -> Partner:
     if scope:
         require_scope(tx.actor, scope)
     return with_capacity(tx, tx.get(Partner, tx.actor.partner_id))
+
+
+def my_cooperation(tx: Tx) -> Cooperation:
+    """The agreement with the partner whose key calls.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = tx.find(Cooperation, partner_id=UUID(tx.actor.partner_id))
+    if found is None:
+        raise NotFound("There is no cooperation agreement with you yet.")
+    return found
 
 
 def with_capacity(tx: Tx, partner: Partner) -> Partner:
@@ -38,7 +64,22 @@ def with_capacity(tx: Tx, partner: Partner) -> Partner:
 
 def partners(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
     found = page(tx, Partner, arguments, **({"kind": arguments["kind"]} if arguments.get("kind") else {}))
+    with_cooperation(tx, *found["items"])
     return {**found, "items": [with_capacity(tx, p) for p in found["items"]]}
+
+
+def with_cooperation(tx: Tx, *partners: Partner) -> None:
+    """Put on each partner which cooperation agreement it has, and when that is looked at anew."""
+    agreed = tx.session.execute(select(Cooperation.partner_id, Cooperation.id, Cooperation.review_on).where(Cooperation.partner_id.in_([p.id for p in partners])))
+    known = {row.partner_id: row for row in agreed}
+    for partner in partners:
+        row = known.get(partner.id)
+        partner.cooperation_id, partner.review_on = (row.id, row.review_on) if row else (None, None)  # type: ignore[attr-defined]
+
+
+def whole_partner(tx: Tx, partner: Partner) -> Partner:
+    with_cooperation(tx, partner)
+    return with_capacity(tx, partner)
 
 
 def active(tx: Tx, acts_as: str) -> list[Partner]:
@@ -47,11 +88,23 @@ def active(tx: Tx, acts_as: str) -> list[Partner]:
 
 
 def with_use(tx: Tx, *keys: IssuedKey) -> None:
-    """Put on each key when it was last used; the kit keeps that beside its hash."""
+    """Put on each key when it was last used (the kit keeps that beside its hash) and what its owner is called."""
     c = tables.credential.c
     used = {row.id: row.last_used_at for row in tx.session.execute(select(c.id, c.last_used_at).where(c.id.in_([key.id for key in keys])))}
+    names = partner_names(tx, {UUID(key.owner) for key in keys if key.kind == "partner"})
     for key in keys:
         key.last_used_at = used.get(key.id)  # type: ignore[attr-defined]
+        key.name = names.get(UUID(key.owner), key.owner) if key.kind == "partner" else key.owner  # type: ignore[attr-defined]
+
+
+def called(runtime: Runtime, actor: Actor) -> str:
+    """What the organisation whose key calls is called."""
+    with reading(runtime.engine) as session:
+        return session.scalar(select(Partner.name).where(Partner.id == UUID(actor.partner_id))) or ""
+
+
+def partner_names(tx: Tx, ids: Collection[UUID]) -> dict[UUID, str]:
+    return {row.id: row.name for row in tx.session.execute(select(Partner.id, Partner.name).where(Partner.id.in_(ids)))} if ids else {}
 
 
 def lead_days(tx: Tx, partner_id: UUID, procedure: str) -> int | None:
@@ -63,25 +116,40 @@ def lead_days(tx: Tx, partner_id: UUID, procedure: str) -> int | None:
 
 def person(tx: Tx, case_id: UUID) -> str | None:
     """First name and initial, as anybody outside may read it; never a protected name; None while no copy has come."""
-    known = people.copy_of(tx.session, tx.runtime, case_id)
-    if not known:
-        return None
-    return PROTECTED if known.get("protected", True) else f"{known['given_name']} {known['family_name'][:1]}."
+    return persons(tx, [case_id]).get(case_id)
+
+
+def persons(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The same of several cases, in one question; those without a copy are left out."""
+    known = people.copies_of(tx.session, tx.runtime, case_ids) if case_ids else {}
+    return {case: PROTECTED if p.get("protected", True) else f"{p['given_name']} {p['family_name'][:1]}." for case, p in known.items()}
+
+
+def whole_case(tx: Tx, case: KnownCase) -> KnownCase:
+    case.person = person(tx, case.id)  # type: ignore[attr-defined]
+    return case
 
 
 def whole(tx: Tx, request: PartnerRequest) -> PartnerRequest:
     """The request with its words and its person opened, for the answer's schema; rights cut it for the reader."""
-    content = contents.read(tx, request)
-    request.text, request.dialogue, request.output = content["text"], content["dialogue"], content["output"]  # type: ignore[attr-defined]
-    request.person = person(tx, request.case_id)  # type: ignore[attr-defined]
-    return request
+    return _opened(tx, [request])[0]
+
+
+def _opened(tx: Tx, requests: Sequence[PartnerRequest]) -> list[PartnerRequest]:
+    names = persons(tx, {r.case_id for r in requests})
+    for request in requests:
+        content = contents.read(tx, request)
+        request.text, request.dialogue, request.output = content["text"], content["dialogue"], content["output"]  # type: ignore[attr-defined]
+        request.person = names.get(request.case_id)  # type: ignore[attr-defined]
+    return list(requests)
 
 
 def requests(tx: Tx, arguments: dict[str, Any], **by: Any) -> dict[str, Any]:
     """One page of requests."""
     given = {name: arguments[name] for name in ("partner_id", "case_id", "agreement_id") if arguments.get(name)}
-    found = page(tx, PartnerRequest, arguments, **{**given, **by})
-    return {**found, "items": [whole(tx, r) for r in found["items"]]}
+    still = [PartnerRequest.status.in_(UNENDED)] if arguments.get("open") else []
+    found = page(tx, PartnerRequest, arguments, *still, **{**given, **by})
+    return {**found, "items": _opened(tx, found["items"])}
 
 
 def my_request(tx: Tx, request: PartnerRequest) -> PartnerRequest:
@@ -102,8 +170,13 @@ def whole_notice(tx: Tx, notice: Notice) -> Notice:
 
 def notices(tx: Tx, arguments: dict[str, Any], **by: Any) -> dict[str, Any]:
     given = {"status": "unassigned"} if arguments.get("unassigned") else {}
-    found = page(tx, Notice, arguments, **given, **by)
-    return {**found, "items": [whole_notice(tx, n) for n in found["items"]]}
+    given |= {"case_id": arguments["case_id"]} if arguments.get("case_id") else {}
+    since = [Notice.scheduled_on >= arguments["since"]] if arguments.get("since") else []
+    found = page(tx, Notice, arguments, *since, **given, **by)
+    names = persons(tx, {n.case_id for n in found["items"]})
+    for notice in found["items"]:
+        notice.person = names.get(notice.case_id)  # type: ignore[attr-defined]
+    return found
 
 
 def without_cooperation(tx: Tx, as_of: date) -> list[dict[str, Any]]:

@@ -42,7 +42,9 @@ _working = (COORDINATOR, CASEWORKER, CONSULTANT, TEAM_LEAD)
 RIGHTS = PartnerRights({
     "partner": {**dict.fromkeys(_working, ALL), ADMINISTRATOR: fields("name kind")},
     "card": {PARTNER: fields("name kind card capacity")},
-    "cooperation": dict.fromkeys(_working, ALL),
+    "cooperation": {**dict.fromkeys(_working, ALL), PARTNER: fields("review_on terms")},
+    "case": dict.fromkeys(_working, ALL),
+    "work": {**dict.fromkeys(_working, ALL), PARTNER: fields("why resource due_on name request_type")},
     "reminder": {COORDINATOR: ALL, TEAM_LEAD: ALL},
     "key": {COORDINATOR: ALL, ADMINISTRATOR: ALL},
     # the administrator keeps keys and voids what should not exist; neither needs a citizen

@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from jobtrappen.privacy import CPR_SHAPE
-from jobtrappen.web.common import EMPTY, Paging, Thing
-from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Nested, Text, Uuid, Whole, many
+from jobtrappen.web.common import EMPTY, Paging, Thing, Work
+from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Nested, Place, Text, Uuid, Whole, many
 from jobtrappen_partners import codes
 
 
@@ -155,17 +155,34 @@ class PartnerPaging(Paging):
 
 
 class RequestPaging(Paging):
+    open = Flag(metadata={"description": "Only those that have not come to their end."})
     partner_id = Uuid()
     case_id = Uuid()
     agreement_id = Uuid()
 
 
 class MyPaging(Paging):
+    open = Flag(metadata={"description": "Only those that have not come to their end."})
     agreement_id = Uuid()
 
 
 class NoticePaging(Paging):
     unassigned = Flag()
+    case_id = Uuid()
+
+
+class MyNoticePaging(Paging):
+    since = Day(metadata={"description": "Leave out what it told of that lies before this day."})
+
+
+class KeyPaging(Paging):
+    owner = Text(max=80, metadata={"description": "A partner's id, or an integrator's name."})
+
+
+class WorkQuery(Loads):
+    why = Text(max=40, pattern="^[a-z_]+$")
+    after = Place(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
 
 
 class AsOf(Loads):
@@ -177,6 +194,16 @@ class PartnerOut(Thing):
     kind = fields.String()
     card = fields.Dict()
     capacity = fields.Dict()
+    cooperation_id = fields.UUID(allow_none=True, metadata={"description": "Its cooperation agreement, if there is one."})
+    review_on = fields.Date(allow_none=True)
+
+
+class CaseOut(Schema):
+    id = fields.UUID(required=True)
+    case_id = fields.UUID()
+    track = fields.String()
+    language_school = fields.Boolean(allow_none=True, metadata={"description": "Whether she is a pupil there; null while it is not known."})
+    person = fields.String(allow_none=True, metadata={"description": "First name and initial; a protected name is never shown."})
 
 
 class CooperationOut(Schema):
@@ -212,6 +239,7 @@ class KeyOut(Schema):
     status = fields.String(required=True)
     kind = fields.String()
     owner = fields.String()
+    name = fields.String(metadata={"description": "What its owner is called."})
     label = fields.String(allow_none=True)
     scopes = fields.List(fields.String())
     issued_on = fields.Date()
@@ -221,6 +249,7 @@ class KeyOut(Schema):
 
 class RequestOut(Thing):
     partner_id = fields.UUID()
+    partner = fields.String(attribute="partner.name")
     request_type = fields.String()
     agreement_id = fields.UUID(allow_none=True)
     match_id = fields.UUID(allow_none=True)
@@ -247,6 +276,7 @@ class NoticeOut(Schema):
     status = fields.String(required=True)
     case_id = fields.UUID()
     partner_id = fields.UUID(allow_none=True)
+    partner = fields.String(attribute="partner.name")
     kind = fields.String()
     about_id = fields.UUID()
     scheduled_on = fields.Date()
@@ -256,6 +286,13 @@ class NoticeOut(Schema):
     person = fields.String(allow_none=True)
 
 
+class WorkOut(Work):
+    """Something to do next; `name` is whom it is about, as far as the reader may know her."""
+
+    request_type = fields.String(allow_none=True)
+    partner = fields.String(allow_none=True)
+
+
 REQUEST_COMMANDS: dict[str, Schema] = {
     "request": Said(), "acknowledge": EMPTY, "request_info": Question(), "give_info": Reply(), "offer": Offer(), "waitlist": Waitlist(), "agree": EMPTY,
     "start": EMPTY, "progress": Progress(), "deliver": Deliver(), "confirm": EMPTY, "dispute": Dispute(), "decline": Reasoned(), "cancel": Reasoned(),
@@ -263,4 +300,5 @@ REQUEST_COMMANDS: dict[str, Schema] = {
 }
 PARTNER_PAGING, REQUEST_PAGING, MY_PAGING, NOTICE_PAGING, AS_OF = PartnerPaging(), RequestPaging(), MyPaging(), NoticePaging(), AsOf()
 PARTNER_OUT, COOPERATION_OUT, REMINDER_OUT, NEW_KEY_OUT, KEY_OUT = PartnerOut(), CooperationOut(), ReminderOut(), NewKeyOut(), KeyOut()
-REQUEST_OUT, NOTICE_OUT = RequestOut(), NoticeOut()
+REQUEST_OUT, NOTICE_OUT, CASE_OUT, WORK_OUT = RequestOut(), NoticeOut(), CaseOut(), WorkOut()
+MY_NOTICE_PAGING, KEY_PAGING, WORK_QUERY = MyNoticePaging(), KeyPaging(), WorkQuery()

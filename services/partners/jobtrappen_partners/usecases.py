@@ -173,6 +173,21 @@ def ask(tx: Tx, partner: Partner, request_type: str, case_id: UUID, day: date, *
     return REQUEST.apply(tx, request, "request", {"effective_date": day})
 
 
+def dismiss_notice(tx: Tx, notice: Notice, _command: dict[str, Any]) -> Notice:
+    """A notice that found nobody while there was time: its day is past, and nobody needs to hear of it any more. It stays to be read.
+
+    Raises:
+        Conflict: it was given or overtaken, or its day has not passed.
+    """
+    if notice.status != "unassigned":
+        raise Conflict(f"This notice is {notice.status}.", state=notice.status, allowed=[])
+    if notice.scheduled_on >= tx.today:
+        raise Conflict(f"What this notice tells of is on {notice.scheduled_on}; give it to a partner while there is time.", state=notice.status, allowed=["assign"])
+    notice.status, notice.version = "overtaken", notice.version + 1
+    tx.audit("notice.dismissed", "notice", notice.id, notice.case_id)
+    return notice
+
+
 def assign_notice(tx: Tx, notice: Notice, command: dict[str, Any]) -> Notice:
     """The coordinator gives a notice that found no partner to one; the lead time counts from that day."""
     if notice.status != "unassigned":

@@ -9,8 +9,8 @@ from jobtrappen.errors import NotFound
 from jobtrappen.roles import ADMIN, CW, JC, JC_CW, TEAM_LEAD
 from jobtrappen.tx import Tx
 from jobtrappen.web.api import Api
-from jobtrappen.web.common import EMPTY, PAGING, TRANSITION, page
-from jobtrappen_referral import persons, queries, usecases
+from jobtrappen.web.common import EMPTY, HAPPENED, PAGES, PAGING, THING_OF_CASE, TRANSITION, WORK, page
+from jobtrappen_referral import persons, queries, usecases, work
 from jobtrappen_referral import schemas as s
 from jobtrappen_referral.model import (
     CASE,
@@ -64,6 +64,15 @@ def find_case(tx: Tx, command: dict[str, Any]) -> Citizen:
     return queries.listed_cases(tx, [citizen])[0]
 
 
+@api.command("/cases/find-by-name", loads=s.FindByName(), dumps=s.FOUND_OUT, resource="case_search", who=JC_CW, limit="search")
+def find_by_name(tx: Tx, command: dict[str, Any]) -> dict[str, Any]:
+    """Find the unit's own cases by (the beginning of) a name; it never stands in a URL, and protected persons are not found by it."""
+    found = queries.by_name(tx, command["name"])
+    for one in found["cases"]:
+        tx.audit("read.find_by_name", "case", one["id"], one["id"])
+    return found
+
+
 @api.command("/cases/<uuid:id>/person", loads=s.Person(), dumps=s.CASE_OUT, resource="case", who=JC_CW, on=Citizen, lifecycle=CASE)
 def change_person(tx: Tx, citizen: Citizen, command: dict[str, Any]) -> Citizen:
     """Correct or complete a person."""
@@ -94,6 +103,12 @@ def case_history(tx: Tx, citizen: Citizen, _arguments: dict[str, Any]) -> dict[s
     return {"items": queries.case_history(tx, citizen.id)}
 
 
+@api.read("/cases/<uuid:id>/timeline", dumps=HAPPENED, resource="timeline", who=JC_CW, on=Citizen, many=True, audits=True)
+def case_timeline(tx: Tx, citizen: Citizen, _arguments: dict[str, Any]) -> dict[str, Any]:
+    """What has happened in a case in all services, as far as it has been heard of here; the latest first."""
+    return {"items": queries.timeline(tx, citizen.id)}
+
+
 @api.command("/returns/<uuid:id>/present-state", loads=s.PresentState(), dumps=s.RETURN_OUT, resource="return", who=JC_CW, on=CaseReturn)
 def set_present_state(tx: Tx, returned: CaseReturn, command: dict[str, Any]) -> CaseReturn:
     """What became of a returned citizen."""
@@ -101,9 +116,9 @@ def set_present_state(tx: Tx, returned: CaseReturn, command: dict[str, Any]) -> 
 
 
 @api.read("/returns/<uuid:id>", dumps=s.RETURN_OUT, resource="return", who=JC_CW, on=CaseReturn, audits=True)
-def read_return(_tx: Tx, returned: CaseReturn, _arguments: dict[str, Any]) -> CaseReturn:
-    """A return."""
-    return returned
+def read_return(tx: Tx, returned: CaseReturn, _arguments: dict[str, Any]) -> CaseReturn:
+    """A return with what was written about it."""
+    return queries.with_documentation(tx, returned)
 
 
 @api.command("/referrals", loads=s.Draft(), dumps=s.REFERRAL_OUT, resource="referral", who=JC_CW, status=201, lifecycle=REFERRAL, step=REFERRAL.by_action["draft"])
@@ -119,9 +134,9 @@ def list_referrals(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 @api.read("/referrals/<uuid:id>", dumps=s.REFERRAL_OUT, resource="referral", who=JC_CW | ADMIN, on=Referral, audits=True, lifecycle=REFERRAL)
-def read_referral(_tx: Tx, referral: Referral, _arguments: dict[str, Any]) -> Referral:
-    """A referral with what may be done now."""
-    return referral
+def read_referral(tx: Tx, referral: Referral, _arguments: dict[str, Any]) -> Referral:
+    """A referral with what was asked and answered, and what may be done now."""
+    return queries.with_dialogue(tx, referral)
 
 
 @api.command("/referrals/<uuid:id>/second_void", loads=EMPTY, dumps=s.REFERRAL_OUT, resource="referral", who=ADMIN | {TEAM_LEAD}, on=Referral, lifecycle=REFERRAL)
@@ -139,7 +154,7 @@ def book_intake(tx: Tx, command: dict[str, Any]) -> Intake:
 @api.read("/intakes/<uuid:id>", dumps=s.INTAKE_OUT, resource="intake", who=JC_CW, on=Intake, audits=True, lifecycle=INTAKE)
 def read_intake(tx: Tx, intake: Intake, _arguments: dict[str, Any]) -> Intake:
     """An intake talk with its minutes."""
-    return queries.with_minutes(tx, intake)
+    return queries.with_dialogue(tx, queries.with_minutes(tx, intake))
 
 
 @api.command("/refusals", loads=s.Offer(), dumps=s.REFUSAL_OUT, resource="refusal", who=JC, status=201, lifecycle=REFUSAL, step=REFUSAL.by_action["offer"])
@@ -149,9 +164,9 @@ def offer(tx: Tx, command: dict[str, Any]) -> Refusal:
 
 
 @api.read("/refusals/<uuid:id>", dumps=s.REFUSAL_OUT, resource="refusal", who=JC_CW, on=Refusal, audits=True, lifecycle=REFUSAL)
-def read_refusal(_tx: Tx, refusal: Refusal, _arguments: dict[str, Any]) -> Refusal:
-    """A refusal's facts."""
-    return refusal
+def read_refusal(tx: Tx, refusal: Refusal, _arguments: dict[str, Any]) -> Refusal:
+    """A refusal's facts: what was offered, and the citizen's own words."""
+    return queries.with_dialogue(tx, refusal)
 
 
 @api.command("/assessments", loads=s.Assess(), dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC, status=201)
@@ -161,9 +176,9 @@ def assess(tx: Tx, command: dict[str, Any]) -> Assessment:
 
 
 @api.read("/assessments/<uuid:id>", dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC_CW, on=Assessment, audits=True)
-def read_assessment(_tx: Tx, assessment: Assessment, _arguments: dict[str, Any]) -> Assessment:
-    """An assessment with the proposal's reasons."""
-    return assessment
+def read_assessment(tx: Tx, assessment: Assessment, _arguments: dict[str, Any]) -> Assessment:
+    """An assessment with the proposal's reasons, and why somebody chose another step."""
+    return queries.with_limits(tx, assessment)
 
 
 @api.command("/assessments/<uuid:id>/confirm", loads=s.Confirm(), dumps=s.ASSESSMENT_OUT, resource="assessment", who=JC, on=Assessment)
@@ -179,22 +194,40 @@ def upload_list(tx: Tx, command: dict[str, Any]) -> ReferralList:
 
 
 @api.read("/referral-lists/<uuid:id>", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, on=ReferralList)
-def read_list(_tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> ReferralList:
+def read_list(tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> ReferralList:
     """A list with its report of rejected rows."""
-    return made
+    return queries.with_counts(tx, [made])[0]
 
 
-@api.read("/referral-lists/<uuid:id>/rows", dumps=s.ROW_OUT, resource="referral_list", who=JC_CW, on=ReferralList, many=True, audits=True)
-def list_rows(tx: Tx, made: ReferralList, _arguments: dict[str, Any]) -> dict[str, Any]:
+@api.read("/referral-lists/<uuid:id>/rows", dumps=s.ROW_OUT, resource="referral_list", who=JC_CW, on=ReferralList, many=True, audits=True, query=s.ROWS_QUERY)
+def list_rows(tx: Tx, made: ReferralList, arguments: dict[str, Any]) -> dict[str, Any]:
     """The rows of a list and what was decided of each."""
-    rows = sorted(tx.all(ListRow, list_id=made.id), key=lambda r: r.number)
-    return {"items": [queries.listed_row(tx, row) for row in rows]}
+    return queries.rows_of_list(tx, made, arguments)
 
 
 @api.command("/list-rows/<uuid:id>/screen", loads=s.Screen(), dumps=s.ROW_OUT, resource="referral_list", who=CW, on=ListRow)
 def screen(tx: Tx, row: ListRow, command: dict[str, Any]) -> ListRow:
     """Decide on one row of a list."""
     return usecases.screen(tx, row, command)
+
+
+@api.read("/referral-lists", dumps=s.LIST_OUT, resource="referral_list", who=JC_CW, query=PAGES, many=True)
+def list_lists(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Uploaded lists, oldest first."""
+    found = page(tx, ReferralList, arguments)
+    return {**found, "items": queries.with_counts(tx, found["items"])}
+
+
+@api.read("/work", dumps=WORK, resource="work", who=JC_CW, query=s.WORK_QUERY, many=True, audits=True, counts=("late",))
+def list_work(tx: Tx, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the caller must do next, by date."""
+    return work.listing(tx, arguments)
+
+
+@api.read("/cases/<uuid:case_id>/things", dumps=THING_OF_CASE, resource="case_thing", who=JC_CW, many=True, audits=True)
+def list_case_things(tx: Tx, _arguments: dict[str, Any], case_id: UUID) -> dict[str, Any]:
+    """Referrals, talks, assessments, refusals and returns of a case, the latest first."""
+    return {"items": queries.things_of_case(tx, case_id)}
 
 
 @api.read("/people", resource="person", dumps=s.PERSON_OUT, who=frozenset({"service"}), query=s.IDS, many=True, audits=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
 from jobtrappen.db import base
 from jobtrappen.lifecycle import BEFORE, SAME, Lifecycle, step
 from jobtrappen.model import Aggregate
@@ -18,6 +18,8 @@ from jobtrappen.tx import Actor
 
 Base = base("referral")
 tables.add_to(Base.metadata)
+HEARD = heard.table(Base.metadata)
+"""What other services told of cases, for the timeline."""
 
 
 class Citizen(Aggregate, Base):
@@ -36,6 +38,17 @@ class Citizen(Aggregate, Base):
     protected: Mapped[bool]
     language_school: Mapped[bool]
     household_id: Mapped[UUID | None] = mapped_column(ForeignKey("household.id"))
+    names_by: Mapped[str | None] = mapped_column(String(40))
+    """The look-up key that made this citizen's name tokens; empty until they are made."""
+
+
+class NameToken(Base):
+    """A keyed hash of a part of a citizen's name, or of its beginning: by these a name is found without being stored.
+    A protected person has none, and they go with the person."""
+
+    __tablename__ = "name_token"
+    token: Mapped[str] = mapped_column(String(32), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("citizen.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
 class Household(Base):

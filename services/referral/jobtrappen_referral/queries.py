@@ -9,23 +9,40 @@ from uuid import UUID
 
 from sqlalchemy import and_, false, func, or_, select
 
-from jobtrappen import tables
+from jobtrappen import heard, tables
+from jobtrappen.errors import Invalid
 from jobtrappen.roles import CONSULTANT
-from jobtrappen.tx import Tx
+from jobtrappen.tx import Tx, open_details
 from jobtrappen.web.common import history
 from jobtrappen_referral import persons
-from jobtrappen_referral.model import Circumstance, Citizen, HeardPlacement, Intake, ListRow, Origin, Referral
+from jobtrappen_referral.model import (
+    HEARD,
+    Assessment,
+    CaseReturn,
+    Circumstance,
+    Citizen,
+    HeardPlacement,
+    Intake,
+    ListRow,
+    NameToken,
+    Origin,
+    Referral,
+    ReferralList,
+    Refusal,
+)
 
 PROTECTED = "beskyttet"
+MOST_NAMES, MOST_SHOWN = 2000, 50
+"""How many cases a name may fit before it is called too common, and how many of them a search shows."""
 T = tables.transition.c
 
 
-def whole_case(tx: Tx, citizen: Citizen) -> Citizen:
-    """The case with its person and circumstances opened, for the answer's schema."""
+def whole_case(tx: Tx, citizen: Citizen, known: list[Circumstance] | None = None) -> Citizen:
+    """The case with its person and circumstances (`known`, where they were asked for already) opened, for the answer's schema."""
     citizen.person = {k: v for k, v in persons.person(tx, citizen).items() if k in persons.PERSONAL}  # type: ignore[attr-defined]
-    citizen.circumstances = [  # type: ignore[attr-defined]
-        {"code_set": c.code_set, "code": c.code, "valid_from": c.valid_from.isoformat()}
-        for c in sorted(tx.all(Circumstance, case_id=citizen.id), key=lambda c: (c.code_set, c.valid_from, c.recorded_at))]
+    found = tx.all(Circumstance, case_id=citizen.id) if known is None else known
+    citizen.circumstances = [{"code_set": c.code_set, "code": c.code, "valid_from": c.valid_from.isoformat()}  # type: ignore[attr-defined]
+                             for c in sorted(found, key=lambda c: (c.code_set, c.valid_from, c.recorded_at))]
     return citizen
 
 
@@ -33,11 +50,15 @@ def listed_cases(tx: Tx, citizens: list[Citizen]) -> list[Citizen]:
     """Cases as a list or a search shows them: of a protected person neither name nor address; of those that are none of the
     acting unit's no person at all, until they are read singly with a purpose."""
     own = own_cases(tx, [c.id for c in citizens])
+    circumstances: dict[UUID, list[Circumstance]] = {id: [] for id in own}
+    for one in tx.session.scalars(select(Circumstance).where(Circumstance.case_id.in_(own))) if own else ():
+        circumstances[one.case_id].append(one)
     for citizen in citizens:
-        whole_case(tx, citizen)
         if citizen.id not in own:
             citizen.person, citizen.circumstances = {}, []  # type: ignore[attr-defined]
-        elif citizen.protected:
+            continue
+        whole_case(tx, citizen, circumstances[citizen.id])
+        if citizen.protected:
             citizen.person = {"given_name": PROTECTED}  # type: ignore[attr-defined]
     return citizens
 
@@ -49,6 +70,28 @@ def own_cases(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
     # No other lifecycle's subject has a case's id; named here, SQLite would read every case's transitions instead of these cases'.
     acted = select(T.subject_id).where(T.subject_id.in_(ids), T.unit == actor.unit)
     return {*tx.session.scalars(referred), *tx.session.scalars(acted)}
+
+
+def units(tx: Tx) -> list[str]:
+    """The units that referrals have come from or gone to."""
+    return sorted(unit for unit in {*tx.session.scalars(select(Referral.from_unit).distinct()), *tx.session.scalars(select(Referral.target_unit).distinct())} if unit)
+
+
+def by_name(tx: Tx, text: str) -> dict[str, Any]:
+    """The acting unit's own cases whose person has every part of this name, or a part that begins so: {cases, more}.
+
+    Others' cases and protected persons are not found at all: that a name finds something would tell of them already.
+    """
+    parts = sorted(part for part in persons.name_parts(text) if len(part) > 1)
+    if not parts:
+        raise Invalid("name", "is too short to search by; write three letters of a name or more")
+    query = select(Citizen.id).where(Citizen.protected.is_(False), *(Citizen.id.in_(
+        select(NameToken.case_id).where(NameToken.token.in_(tx.runtime.vault.name_tokens(part[:persons.LONGEST])))) for part in parts))
+    ids = list(tx.session.scalars(query.order_by(Citizen.id.desc()).limit(MOST_NAMES)))
+    own = sorted({id for n in range(0, len(ids), 500) for id in own_cases(tx, ids[n:n + 500])}, reverse=True)
+    citizens = tx.session.scalars(select(Citizen).where(Citizen.id.in_(own[:MOST_SHOWN]))).all()
+    found = [{"id": c.id, "case_id": c.id, "status": c.status, "track": c.track, "name": persons.name_of(persons.person(tx, c))} for c in citizens]
+    return {"cases": sorted(found, key=lambda one: one["name"]), "more": len(own) > MOST_SHOWN or len(ids) == MOST_NAMES}
 
 
 def listed_row(tx: Tx, row: ListRow) -> ListRow:
@@ -72,6 +115,56 @@ def case_history(tx: Tx, case_id: UUID) -> list[Any]:
     """Every transition of a case, without those of referrals that are hidden from who asks."""
     hidden = set(tx.session.scalars(select(Referral.id).where(Referral.case_id == case_id, not_hers(tx))))
     return [row for row in history(tx, case_id) if row.subject_id not in hidden]
+
+
+def timeline(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What has happened in a case, here and as other services told; without what is hidden from who asks."""
+    confirmed = [{"what": "assessment.confirmed", "resource": "assessment", "thing_id": a.id, "about": a.start_step, "effective_date": a.effective_date}
+                 for a in tx.all(Assessment, case_id=case_id, status="confirmed")]
+    return heard.timeline(tx, HEARD, case_id, case_history(tx, case_id), confirmed)
+
+
+def rows_of_list(tx: Tx, made: ReferralList, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A list's rows in its own order: {items, next, total}."""
+    query = select(ListRow).where(ListRow.list_id == made.id)
+    total = tx.session.scalar(select(func.count()).select_from(query.subquery()))
+    if arguments.get("after"):
+        query = query.where(ListRow.number > arguments["after"])
+    rows = list(tx.session.scalars(query.order_by(ListRow.number).limit(arguments["limit"])))
+    return {"items": [listed_row(tx, row) for row in rows], "total": total, "next": str(rows[-1].number) if len(rows) == arguments["limit"] else None}
+
+
+def with_counts(tx: Tx, lists: list[ReferralList]) -> list[ReferralList]:
+    """Each list with the number of its rows and of those that nobody has decided on."""
+    counted = select(ListRow.list_id, func.count().label("rows"), func.count().filter(ListRow.decision.is_(None)).label("undecided")).group_by(ListRow.list_id)
+    known = {row.list_id: row for row in tx.session.execute(counted.where(ListRow.list_id.in_([made.id for made in lists])))} if lists else {}
+    for made in lists:
+        made.rows, made.undecided = (known[made.id].rows, known[made.id].undecided) if made.id in known else (0, 0)  # type: ignore[attr-defined]
+    return lists
+
+
+def with_dialogue(tx: Tx, thing: Any) -> Any:
+    """A thing with what was written at its steps: the question and its answer, a reason, a citizen's words; oldest first."""
+    rows = tx.session.execute(select(tables.transition).where(T.subject_id == thing.id, T.sealed.is_not(None)).order_by(T.id))
+    thing.dialogue = [{"action": row.action, "on": row.effective_date.isoformat(), "role": row.role, "unit": row.unit,
+                       **said} for row in rows if (said := _words(tx, row.sealed))]
+    return thing
+
+
+def _words(tx: Tx, sealed: str) -> dict[str, Any]:
+    return {name: value for name, value in open_details(tx, sealed).items() if name != "case_id"}
+
+
+def with_limits(tx: Tx, assessment: Assessment) -> Assessment:
+    known = tx.runtime.vault.open_document(assessment.limits_sealed, "assessment") if assessment.limits_sealed else {}
+    assessment.limits, assessment.reason = known.get("limits", []), known.get("reason")  # type: ignore[attr-defined]
+    return assessment
+
+
+def with_documentation(tx: Tx, returned: CaseReturn) -> CaseReturn:
+    known = tx.runtime.vault.open_document(returned.documentation_sealed, "return") if returned.documentation_sealed else {}
+    returned.documentation = known.get("text") or None  # type: ignore[attr-defined]
+    return returned
 
 
 def with_minutes(tx: Tx, intake: Intake) -> Intake:
@@ -124,3 +217,13 @@ def origins(tx: Tx) -> dict[UUID, Origin]:
 
 def referrals_of(tx: Tx, case_id: UUID) -> list[Referral]:
     return tx.all(Referral, case_id=case_id)
+
+
+def things_of_case(tx: Tx, case_id: UUID) -> list[dict[str, Any]]:
+    """What this service holds of a case, the latest first; drafts of others are hidden as everywhere."""
+    found: list[dict[str, Any]] = []
+    for model in (Referral, Intake, Assessment, Refusal, CaseReturn):
+        query = select(model).where(model.case_id == case_id)
+        for one in tx.session.scalars(query.where(~not_hers(tx)) if model is Referral else query):
+            found.append({"resource": model.KIND, "id": one.id, "status": getattr(one, "status", None), "effective_date": one.effective_date, "case_id": case_id})
+    return sorted(found, key=lambda one: (one["effective_date"], str(one["id"])), reverse=True)

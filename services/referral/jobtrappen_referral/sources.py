@@ -11,6 +11,7 @@ from typing import Any
 from jobtrappen import plugins
 from jobtrappen.errors import Invalid
 from jobtrappen.tx import Tx
+from jobtrappen_referral.codes import ALL_CODES, CODE_SETS
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ def _self(tx: Tx, command: dict[str, Any]) -> None:
         raise Invalid("purpose", "is leisure_job when a youth comes by herself; anything else a caseworker refers")
 
 
-COLUMNS = ("given_name", "family_name", "cpr", "benefit", "target_group", "readiness")
+COLUMNS = {"given_name": "Fornavn", "family_name": "Efternavn", "cpr": "CPR-nummer", "benefit": "Ydelse", "target_group": "Målgruppe", "readiness": "Parathed"}
+"""A list's columns, and what they may be called in a Danish one."""
+CODED = ("benefit", "target_group", "readiness")
 
 
 def read_csv(body: bytes) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
-    """A candidate list: UTF-8, semicolons or commas, a header with the columns above (F-032).
+    """A candidate list: UTF-8, semicolons or commas, a header with the columns above (F-032). Codes may stand there by their
+    Danish names.
 
     Returns: (rows that can be screened, rejected rows as {line, reason}).
     Raises:
@@ -56,7 +60,8 @@ def read_csv(body: bytes) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
         lines = list(csv.reader(io.StringIO(text), delimiter=";" if ";" in text.split("\n", 1)[0] else ","))
     except csv.Error:
         raise Invalid("body", "cannot be read as CSV; check its quotes") from None
-    header = [name.strip().lower() for name in lines[0]] if lines else []
+    danish = {name.lower(): column for column, name in COLUMNS.items()} | {"cpr-nr.": "cpr", "cpr-nr": "cpr"}
+    header = [danish.get(name.strip().lower(), name.strip().lower()) for name in lines[0]] if lines else []
     if not {"given_name", "family_name"} <= set(header):
         raise Invalid("body", f"needs a header line with {', '.join(COLUMNS)}")
     if len(lines) > 2001:
@@ -65,7 +70,7 @@ def read_csv(body: bytes) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
     for number, line in enumerate(lines[1:], start=2):
         if not any(cell.strip() for cell in line):
             continue
-        row = {name: cell.strip()[:200] for name, cell in zip(header, line, strict=False) if name in COLUMNS}
+        row = {name: _code(name, cell.strip()[:200]) for name, cell in zip(header, line, strict=False) if name in COLUMNS}
         wrong = _wrong(row, len(line) == len(header))
         if wrong:
             rejected.append({"line": number, "reason": wrong})
@@ -74,14 +79,17 @@ def read_csv(body: bytes) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
     return rows, rejected
 
 
-def _wrong(row: dict[str, str], whole: bool) -> str:
-    from jobtrappen_referral.codes import ALL_CODES
+def _code(column: str, text: str) -> str:
+    """A code by its Danish name; whatever else it is, it stays."""
+    return next((known.code for known in CODE_SETS[column] if known.danish == text.lower()), text) if column in CODED else text
 
+
+def _wrong(row: dict[str, str], whole: bool) -> str:
     if not whole:
         return "another number of columns than the header"
     if not row.get("given_name") or not row.get("family_name"):
         return "no name"
-    for name in ("benefit", "target_group", "readiness"):
+    for name in CODED:
         if row.get(name) and row[name] not in ALL_CODES[name]:
             return f"unknown {name}"
     number = row.get("cpr", "").replace("-", "")

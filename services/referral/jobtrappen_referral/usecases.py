@@ -171,6 +171,7 @@ def confirm_assessment(tx: Tx, assessment: Assessment, command: dict[str, Any]) 
     assessment.status, assessment.start_step, assessment.version = "confirmed", command["start_step"], assessment.version + 1
     citizen.start_step, citizen.version = command["start_step"], citizen.version + 1
     limits = tx.runtime.vault.open_document(assessment.limits_sealed, "assessment")["limits"] if assessment.limits_sealed else []
+    assessment.limits_sealed = tx.runtime.vault.seal_document({"limits": limits, "reason": command.get("reason")}, "assessment")
     persons.change(tx, citizen, {"limits": limits})
     events.assessment_confirmed(tx, citizen, assessment, day)
     tx.audit("assessment.confirmed", "assessment", assessment.id, citizen.id)

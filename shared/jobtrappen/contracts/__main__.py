@@ -31,7 +31,7 @@ def golden(name: str) -> dict[str, object]:
     return Event(
         id="0192f0c1-7a3b-7c11-9d2e-2b6f0a4c1d55", type=f"jobtrappen.{name}.v{contract.version}",
         source=f"https://jobtrappen.example/0000/{contract.by}", subject=f"{name.split('.')[0]}/{key}", key=key, case=key,
-        time="2026-11-23T00:00:00Z", recorded="2026-11-23T08:15:00.000Z", seq=1, epoch=1, subject_version=1, data=data,
+        time="2026-11-23T00:00:00Z", recorded="2026-11-23T08:15:00.000Z", seq=1, epoch=1, subject_version=1, data=data, role="consultant", unit="jobkonsulenterne",
     ).document()
 
 

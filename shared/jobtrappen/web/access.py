@@ -17,6 +17,7 @@ from jobtrappen import audit_words, roles, tables
 from jobtrappen.clock import now
 from jobtrappen.config import TOPICS
 from jobtrappen.errors import NotYet
+from jobtrappen.spreadsheet import defused
 from jobtrappen.web.fields import Code, Loads
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ def report(session: Session, service: str, case_id: UUID, language: str) -> dict
 
 
 def as_csv(found: dict[str, Any]) -> str:
-    """For a spreadsheet: semicolons; no cell can be a formula, because all words are the suite's own."""
+    """For a spreadsheet: semicolons; no cell is a formula, whatever a unit or a purpose is called."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(["service", *COLUMNS])
     for entry in found["entries"]:
         cells = [entry[name] if name != "at" else entry["at"].isoformat(timespec="seconds") for name in COLUMNS]
-        writer.writerow([found["service"], *(f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells)])
+        writer.writerow([found["service"], *(defused(cell) if cell else cell for cell in cells)])
     return out.getvalue()
 
 

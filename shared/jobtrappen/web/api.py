@@ -12,17 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from marshmallow import Schema
 
-from jobtrappen import idempotency, limits, metrics, roles
-from jobtrappen.auth import key_actor
+from jobtrappen import idempotency, roles
 from jobtrappen.db import reading
-from jobtrappen.errors import Forbidden, NotFound, NotSignedIn, Precondition, Stale, TooMany
+from jobtrappen.errors import Forbidden, NotFound, Precondition, Stale
 from jobtrappen.lifecycle import Lifecycle, Step
-from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, Tx, transaction
 from jobtrappen.web import incoming, reads
+from jobtrappen.web.callers import authenticate, runtime, within
 
 
 @dataclass
@@ -52,6 +51,8 @@ class Route:
     """What an audited read is for, as the citizen's access report tells it."""
     limit: str = ""
     """The limit that each use counts against (limits.DEFAULTS)."""
+    counts: tuple[str, ...] = ()
+    """Numbers that a list gives beside its total."""
 
 
 @dataclass
@@ -75,12 +76,12 @@ class Api:
 
     def read(self, path: str, *, resource: str, dumps: Schema | None = None, who: frozenset[str] = roles.STAFF, query: Schema | None = None,
              on: type | None = None, many: bool = False, audits: bool = False, lifecycle: Lifecycle | None = None,
-             gives: str = "application/json", public: bool = False, purpose: str = "case_work") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+             gives: str = "application/json", public: bool = False, purpose: str = "case_work", counts: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register a GET. The query is called as (tx, arguments) or (tx, thing, arguments)."""
 
         def register(call: Callable[..., Any]) -> Callable[..., Any]:
             self.routes.append(Route("GET", path, call.__name__, call, _first_line(call), who, resource, None, query, dumps, on, 200,
-                                     many, audits, lifecycle, None, "", gives, public, purpose, "search" if audits and (many or purpose != "case_work") else ""))
+                                     many, audits, lifecycle, None, "", gives, public, purpose, "search" if audits and (many or purpose != "case_work") else "", counts))
             return call
 
         return register
@@ -102,50 +103,6 @@ class Api:
 
 def _first_line(call: Callable[..., Any]) -> str:
     return (call.__doc__ or call.__name__.replace("_", " ")).strip().splitlines()[0]
-
-
-def runtime() -> Runtime:
-    """The runtime of the service that answers this request."""
-    return current_app.extensions["jobtrappen"]
-
-
-def authenticate() -> Actor:
-    """Who calls, by the Authorization header (`Bearer …`, a staff or service token, or a key `jt_…`).
-
-    Raises:
-        NotSignedIn: nobody, or a token that does not hold; it is counted.
-    """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    kind = "none" if scheme.lower() != "bearer" or not token else "key" if token.startswith("jt_") else "token"
-    try:
-        return _behind(kind, token)
-    except NotSignedIn:
-        metrics.REFUSED_TOKENS.labels(runtime().name, kind).inc()
-        raise
-
-
-def _behind(kind: str, token: str) -> Actor:
-    if kind == "none":
-        raise NotSignedIn("Send the header Authorization: Bearer <token or key>.")
-    if kind == "key":
-        actor = key_actor(runtime().engine, runtime().signer, token)
-        within(runtime(), "key", token.split("_")[1])
-        return actor
-    return runtime().signer.read(token)
-
-
-def within(runtime: Runtime, kind: str, who: str, counted: bool = True) -> None:
-    """Count one use against a limit, or (not `counted`) only ask whether there is room.
-
-    Raises:
-        TooMany: 429; nothing was counted.
-    """
-    ask = runtime.limiter.take if counted else runtime.limiter.waiting
-    if (wait := ask(runtime.engine, kind, who)) > 0:
-        metrics.RATE_LIMITED.labels(runtime.name, kind).inc()
-        limit, seconds = runtime.limiter.limits[kind], limits.whole_seconds(wait)
-        raise TooMany(f"At most {limit.many} {limits.MEANING[kind]} in {limit.seconds} seconds. Repeat it in {seconds} s, with the same Idempotency-Key; "
-                      f"whoever runs this service can raise JOBTRAPPEN_LIMITS ({kind}).", kind, seconds)
 
 
 def view(route: Route) -> Callable[..., Response]:
@@ -186,10 +143,21 @@ def _command(route: Route, actor: Actor, path: dict[str, Any]) -> Response:
     key = idempotency.key_from(request.headers.get("Idempotency-Key"))
     body = incoming.whole_body()
     command = _loaded(route, body)
+    call = Call(key, f"{request.method} {request.path}", body, request.headers.get("If-Match"))
     try:
-        return _respond(_carry_out(route, actor, path, key, body, command))
+        return _respond(carry_out(route, actor, path, command, call))
     except Replayed as replay:
         return _respond(replay.answer, replayed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One sending of a command. `where` is what the key belongs to, `if_match` the version that its sender has read."""
+
+    key: str
+    where: str
+    body: bytes
+    if_match: str | None
 
 
 class Replayed(Exception):
@@ -200,14 +168,20 @@ class Replayed(Exception):
         self.answer = answer
 
 
-def _carry_out(route: Route, actor: Actor, path: dict[str, Any], key: str, body: bytes, command: dict[str, Any]) -> idempotency.Answer:
+def carry_out(route: Route, actor: Actor, path: dict[str, Any], command: dict[str, Any], call: Call) -> idempotency.Answer:
+    """One command in one write transaction, for the API and for the pages.
+
+    Raises:
+        Replayed: it was carried out before; with the answer of then.
+        Rejected: it is not allowed, not current or not possible; nothing was changed.
+    """
     with transaction(runtime(), actor, request_id=g.request_id, trace=request.headers.get("traceparent", "")[:55]) as tx:
-        claimed = idempotency.claim(tx, actor.id, f"{request.method} {request.path}", key, body)
+        claimed = idempotency.claim(tx, actor.id, call.where, call.key, call.body)
         if isinstance(claimed, idempotency.Answer):
             raise Replayed(claimed)
         if route.on:
-            thing = _the_thing(tx, route.on, path.pop("id"), actor, lock=True)
-            _check_version(thing)
+            thing = the_thing(tx, route.on, path.pop("id"), actor, lock=True)
+            _check_version(thing, call.if_match)
             result = route.call(tx, thing, command, **path)
         else:
             result = route.call(tx, command, **path)
@@ -217,7 +191,7 @@ def _carry_out(route: Route, actor: Actor, path: dict[str, Any], key: str, body:
     return stored
 
 
-def _the_thing(tx: Tx, model: type, id: Any, actor: Actor, lock: bool) -> Any:
+def the_thing(tx: Tx, model: type, id: Any, actor: Actor, lock: bool) -> Any:
     """Load it, only if this actor may know that it exists; what is hidden and what is not there sound the same."""
     thing: Any = tx.get(model, id, lock=lock)
     if not seen_by(thing, actor):
@@ -232,8 +206,7 @@ def seen_by(thing: Any, actor: Actor) -> bool:
     return actor.kind != "partner" or str(getattr(thing, "partner_id", "")) == actor.partner_id
 
 
-def _check_version(thing: Any) -> None:
-    given = request.headers.get("If-Match")
+def _check_version(thing: Any, given: str | None) -> None:
     if given is None:
         raise Precondition(428, "If-Match", f'Read the thing and send its ETag; it is now "{thing.version}".')
     if given.strip() != f'"{thing.version}"':
@@ -280,8 +253,20 @@ def _read(route: Route, actor: Actor, path: dict[str, Any]) -> Response:
 
 
 def _answer(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments: dict[str, Any]) -> Response:
+    document, version = looked_up(route, tx, actor, path, arguments)
+    if isinstance(document, Response):
+        return document
+    response = _json_response(document)
+    if version is not None:
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def looked_up(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments: dict[str, Any]) -> tuple[Any, int | None]:
+    """What a read answers after rights, put on record where it must be: (document, the thing's version). For the API and for
+    the pages; a report as text or CSV is a Response already."""
     if route.on:
-        thing = _the_thing(tx, route.on, path.pop("id"), actor, lock=False)
+        thing = the_thing(tx, route.on, path.pop("id"), actor, lock=False)
         case = getattr(thing, "case_id", None)
         purpose = reads.purpose_of(route, tx, case)
         result = route.call(tx, thing, arguments, **path)
@@ -290,23 +275,15 @@ def _answer(route: Route, tx: Tx, actor: Actor, path: dict[str, Any], arguments:
         purpose = reads.purpose_of(route, tx, case)
         result = route.call(tx, arguments, **path)
     if isinstance(result, Response):
-        return result
+        return result, None
     if route.audits:
         reads.put_on_record(route, tx, result, {**arguments, **path, **({"case_id": case} if case else {})}, purpose)
     if route.many:
         assert route.dumps is not None
-        items = [_one(route, actor, one) for one in result["items"]]
-        return _json_response({**result, "items": items})
+        return {**result, "items": [present(route, actor, one) for one in result["items"]]}, None
     if route.dumps is None:
-        return _json_response(result)
-    response = _json_response(present(route, actor, result))
-    if getattr(result, "version", None) is not None:
-        response.headers["ETag"] = f'"{result.version}"'
-    return response
-
-
-def _one(route: Route, actor: Actor, result: Any) -> dict[str, Any]:
-    return present(route, actor, result)
+        return result, None
+    return present(route, actor, result), getattr(result, "version", None)
 
 
 def _json_response(document: Any) -> Response:

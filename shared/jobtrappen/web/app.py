@@ -11,15 +11,19 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, jsonify, redirect, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as WsgiResponse
 
 from jobtrappen import clock, metrics, tracing
 from jobtrappen.auth import demo_token
-from jobtrappen.config import PATHS
-from jobtrappen.errors import NotSignedIn
+from jobtrappen.config import PATHS, SERVICES
+from jobtrappen.errors import Forbidden, NotSignedIn
 from jobtrappen.runtime import Runtime
 from jobtrappen.web import access, health, incoming, openapi, problem, reports, schemas
-from jobtrappen.web.api import Api, Route, view, within
+from jobtrappen.web.api import Api, Route, view
+from jobtrappen.web.callers import authenticate, within
+from jobtrappen.web.pages import door, session
+from jobtrappen.web.pages import serve as pages
 
 log = structlog.get_logger("jobtrappen.access")
 MAX_BODY = 1_000_000
@@ -32,8 +36,15 @@ FILES = {"application/json": "api.json", "application/problem+json": "api.json",
 """What an answer of the API is called when a browser is led to it: it is kept as a file and never shown as a page."""
 
 
-def service_app(runtime: Runtime) -> Flask:
-    """The WSGI application of one service; all wiring is here."""
+def service_app(runtime: Runtime, beside: Iterable[str] = ()) -> Flask:
+    """The WSGI application of one service; all wiring is here.
+
+    Args:
+        beside: the services behind the same address, for one navigation; none where this one stands alone. With
+            JOBTRAPPEN_ADDRESS=shared they are all four, in processes of their own.
+    """
+    shared = runtime.settings.address == "shared"
+    beside = tuple(beside) or (SERVICES if shared else ())
     app = Flask(f"jobtrappen.{runtime.name}", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False  # a path with two of them is unknown, not a redirect
@@ -41,10 +52,14 @@ def service_app(runtime: Runtime) -> Flask:
     runtime.hurry()
     problem.install(app)
     _observe(app, runtime)
-    for route in routes(runtime):
+    known = routes(runtime)
+    for route in known:
         app.add_url_rule(f"/v1{route.path}", f"{route.method}.{route.name}", view(route), methods=[route.method], provide_automatic_options=False)
     _sign_in(app, runtime)
     health.install(app, runtime)
+    pages.install(app, runtime, known, beside)
+    if shared:  # the proxy says it of every request, whatever the browser said of it; nobody else may be able to ask a service
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
 
     @app.get("/v1/openapi.json", provide_automatic_options=False)
     def document() -> Response:
@@ -63,7 +78,7 @@ def routes(runtime: Runtime) -> list[Route]:
 
 def _sign_in(app: Flask, runtime: Runtime) -> None:
     @app.post("/v1/sign-in", provide_automatic_options=False)
-    def sign_in() -> dict[str, Any]:
+    def api_sign_in() -> dict[str, Any]:
         """Demo log-in: a staff token for eight hours. Outside the demo staff come with a token of their OIDC provider."""
         given = schemas.SIGN_IN.load(incoming.json_body(incoming.whole_body()))
         within(runtime, "sign_in", given["username"], counted=False)
@@ -72,6 +87,16 @@ def _sign_in(app: Flask, runtime: Runtime) -> None:
         except NotSignedIn:
             within(runtime, "sign_in", given["username"])
             raise
+
+
+    @app.post("/v1/sign-out", provide_automatic_options=False)
+    def api_sign_out() -> tuple[str, int]:
+        """Another service of the suite says that a browser has signed out."""
+        if authenticate().kind != "service":
+            raise Forbidden("Only the suite's own services say this.", action="sign_out", allowed=[])
+        given = schemas.SIGN_OUT.load(incoming.json_body(incoming.whole_body()))
+        session.remember(runtime, str(given["session"]), given["until"])
+        return "", 204
 
 
 def _observe(app: Flask, runtime: Runtime) -> None:
@@ -112,7 +137,8 @@ def _observe(app: Flask, runtime: Runtime) -> None:
 
 
 def _protect(response: WsgiResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if response.mimetype in FILES:
         response.headers.setdefault("Content-Disposition", f'attachment; filename="{FILES[response.mimetype]}"')
 
@@ -125,13 +151,13 @@ def _no_service(paths: list[str]) -> WsgiResponse:
 
 def one_address(runtimes: Iterable[Runtime]) -> Callable[..., Any]:
     """The services mounted under their paths, with a front page that names them."""
-    apps = {PATHS[runtime.name]: service_app(runtime) for runtime in runtimes}
+    made = sorted(runtimes, key=lambda runtime: SERVICES.index(runtime.name))
+    apps = {PATHS[runtime.name]: service_app(runtime, [one.name for one in made]) for runtime in made}
 
     def front(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ.get("PATH_INFO") == "/healthz":
             return WsgiResponse('{"status":"ok"}', content_type="application/json")(environ, start_response)
-        first = next(iter(apps))
-        answer = redirect(f"{first}/v1/openapi.json") if environ.get("PATH_INFO") in ("", "/") else _no_service(list(apps))
+        answer = redirect(f"{next(iter(apps))}{door.WAY_IN}", 303) if environ.get("PATH_INFO") in ("", "/") else _no_service(list(apps))
         _protect(answer)
         return answer(environ, start_response)
 

@@ -25,6 +25,13 @@ class Paging(Loads):
     limit = Whole(1, 200, load_default=50)
 
 
+class Pages(Loads):
+    """Of a list of what has no states."""
+
+    after = Uuid(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
+
+
 class Thing(Schema):
     """What every aggregate shows."""
 
@@ -47,7 +54,44 @@ class Transition(Schema):
     unit = fields.String()
 
 
-EMPTY, PAGING, TRANSITION = Empty(), Paging(), Transition()
+class Work(Schema):
+    """Something that its reader must do next: why, on which thing, by when."""
+
+    why = fields.String(required=True)
+    resource = fields.String(required=True)
+    id = fields.UUID(required=True)
+    case_id = fields.UUID(allow_none=True)
+    due_on = fields.Date(required=True, allow_none=True)
+    name = fields.String(allow_none=True)
+
+
+class Happened(Schema):
+    """A line of a case's timeline: what, in which service, when and who. `what` is a lifecycle's action or an event's name; `by` a
+    log-in of this service's own staff; `about` the one code or number that belongs to it."""
+
+    service = fields.String(required=True)
+    what = fields.String(required=True)
+    resource = fields.String(allow_none=True)
+    thing_id = fields.UUID(allow_none=True)
+    about = fields.String(allow_none=True)
+    role = fields.String(allow_none=True)
+    unit = fields.String(allow_none=True)
+    by = fields.String(allow_none=True)
+    effective_date = fields.Date(required=True)
+    recorded_at = fields.DateTime(allow_none=True)
+
+
+class ThingOfCase(Schema):
+    """A thing of a case as a list shows it."""
+
+    resource = fields.String(required=True)
+    id = fields.UUID(required=True)
+    status = fields.String(allow_none=True)
+    effective_date = fields.Date()
+    case_id = fields.UUID()
+
+
+EMPTY, PAGING, PAGES, TRANSITION, WORK, THING_OF_CASE, HAPPENED = Empty(), Paging(), Pages(), Transition(), Work(), ThingOfCase(), Happened()
 
 
 def page(tx: Tx, model: Any, arguments: dict[str, Any], *conditions: Any, **by: Any) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 Nested, List, Dict = fields.Nested, fields.List, fields.Dict
 DAY = re.compile(r"^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}$")
 MOMENT = re.compile(r"^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+-][0-2][0-9]:[0-5][0-9])$")
+PLACE = "^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 UUID_SHAPE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -50,6 +52,31 @@ class Text(fields.String):
         if any((ord(c) < 32 and c not in "\n\t") or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in text):
             raise ValidationError("holds control characters; remove them")
         return text
+
+
+class Place(Text):
+    """A place in a list by date, as the page before gave it: the day and the id of its last line. Loads as (date, UUID)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max=47, pattern=PLACE, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return Dated(text, (date.fromisoformat(text[:10]), UUID(text[11:])))
+        except ValueError:
+            raise ValidationError("is not the `next` of a page of this list") from None
+
+
+class Dated(str):
+    """The text of a place with what it says."""
+
+    place: tuple[date, UUID]
+
+    def __new__(cls, text: str, place: tuple[date, UUID]) -> Dated:
+        made = super().__new__(cls, text)
+        made.place = place
+        return made
 
 
 class Code(fields.String):

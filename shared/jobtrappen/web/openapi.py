@@ -103,9 +103,12 @@ def _query_parameters(spec: APISpec, route: Route) -> list[dict[str, Any]]:
 def _success(route: Route) -> dict[str, Any]:
     schema: Any = route.dumps if route.dumps is not None else {"type": "object"}
     if route.many:
+        after = route.query.load_fields.get("after") if route.query is not None else None
+        place = {"pattern": own.PLACE} if isinstance(after, own.Place) else {"pattern": "^[0-9]+$"} if isinstance(after, own.Whole) else {"format": "uuid"}
         schema = {"type": "object", "required": ["items"], "additionalProperties": False,
-                  "properties": {"items": {"type": "array", "items": schema}, "next": {"type": ["string", "null"], "format": "uuid"},
-                                 "total": {"type": "integer", "minimum": 0}}}
+                  "properties": {"items": {"type": "array", "items": schema},
+                                 "next": {"type": ["string", "null"], **place, "description": "Where the next page begins: send it as `after`."},
+                                 **{name: {"type": "integer", "minimum": 0} for name in ("total", *route.counts)}}}
     return {"description": "Done" if route.method != "GET" else "Found", "headers": _headers(route), "content": {
         kind: {"schema": schema if kind == "application/json" else {"type": "string"}} for kind in route.gives.split()}}
 

@@ -20,7 +20,11 @@ TYPE = "urn:jobtrappen:problem:"
 
 
 def problem(status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None, **extra: Any) -> Response:
-    """An application/problem+json response."""
+    """An application/problem+json response; on a page's address, a page that says the same in the reader's words."""
+    if (as_page := g.get("as_page")) is not None:
+        answer: Response = as_page(status, slug, title, detail, **extra)
+        answer.headers.extend(headers or {})
+        return answer
     body = {"type": TYPE + slug, "title": title, "status": status, "detail": detail,
             "instance": f"urn:jobtrappen:request:{getattr(g, 'request_id', 'none')}", **extra}
     return Response(json.dumps(body, ensure_ascii=False, default=str), status, headers, content_type="application/problem+json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flask import request
+from flask import g, request
 
 from jobtrappen.errors import Invalid, Precondition
 from jobtrappen.rights import ALL, Rights
@@ -51,13 +51,15 @@ def purpose_of(route: Route, tx: Tx, case: UUID | None) -> str:
     own = tx.runtime.service.own_cases
     if tx.actor.kind != "staff" or case is None or own is None or not asks_why(tx.runtime.service, route):
         return route.purpose
-    given = request.headers.get("X-Purpose")
+    given = request.headers.get("X-Purpose", g.get("purposes", {}).get(str(case)))  # a page asks for it in a form
     if given in PURPOSES:
         return given
     if given is None and case in own(tx, [case]):
         return route.purpose
-    raise Precondition(428, "X-Purpose", f"This case is none of your unit's; say why you read it: {', '.join(PURPOSES)}. It is put on record, and "
-                                         "the citizen can be told.")
+    missing = Precondition(428, "X-Purpose", f"This case is none of your unit's; say why you read it: {', '.join(PURPOSES)}. It is put on record, and "
+                                            "the citizen can be told.")
+    missing.case = str(case)
+    raise missing
 
 
 def put_on_record(route: Route, tx: Tx, result: Any, asked: dict[str, Any], purpose: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from jobtrappen.web.fields import Code, Day, Loads, Text
+from jobtrappen.web.fields import Code, Day, Loads, Text, Uuid, Whole
 
 
 class SignIn(Loads):
@@ -20,7 +20,8 @@ class ReportQuery(Loads):
 class Row(Schema):
     key = fields.String(required=True)
     label = fields.String(required=True)
-    value = fields.Integer(required=True)
+    value = fields.Integer(required=True, allow_none=True, metadata={"description": "null: kept back."})
+    suppressed = fields.Boolean(metadata={"description": "true: below five, or a cell below five could be computed from it. Absent where the value is told."})
 
 
 class Report(Schema):
@@ -31,7 +32,7 @@ class Report(Schema):
     as_of = fields.Date(required=True)
     note = fields.String(allow_none=True)
     rows = fields.List(fields.Nested(Row), required=True)
-    total = fields.Integer(required=True)
+    total = fields.Integer(required=True, allow_none=True, metadata={"description": "null: kept back."})
 
 
 class FieldError(Schema):
@@ -58,4 +59,12 @@ class Problem(Schema):
     header = fields.String(metadata={"description": "400, 428: the header that is missing or malformed."})
 
 
+class SignOut(Loads):
+    """A browser's session that is over before its time; `until` is when that would have been (seconds since 1970)."""
+
+    session = Uuid(required=True)
+    until = Whole(0, 9_999_999_999, required=True)
+
+
+SIGN_OUT = SignOut()
 SIGN_IN, REPORT_QUERY, REPORT, PROBLEM = SignIn(), ReportQuery(), Report(), Problem()

@@ -15,6 +15,7 @@ from jobtrappen.clock import new_id
 from jobtrappen.db import writing
 from jobtrappen.tx import SYSTEM, transaction
 from jobtrappen_matching.model import Agreement
+from jobtrappen_partners.model import Notice
 from tests.support import stages_followup, stages_matching, stages_partners, stages_referral
 from tests.support.stages import Stage
 from tests.support.world import ADMINISTRATOR, CASEWORKER, CONSULTANT, COORDINATOR, TEAM_LEAD, TODAY, Answer, World
@@ -50,6 +51,7 @@ def referral(world: World) -> None:
     case = ok(cw.post("/cases", {"given_name": "Amina", "family_name": "Prøve", "cpr": cpr, "track": "adult", "benefit": "cash_benefit"})).id
     other = ok(cw.post("/cases", {"given_name": "Ali", "family_name": "Prøve", "track": "adult", "language_school": True})).id
     ok(cw.post("/cases/find", {"cpr": cpr}))
+    ok(cw.post("/cases/find-by-name", {"name": "amin"}))
     ok(cw.post(f"/cases/{case}/person", {"phone": "00112233", "languages": ["da", "tr"]}))
     ok(cw.post(f"/cases/{case}/circumstances", {"code_set": "readiness", "code": "job_ready"}))
     ok(cw.post(f"/cases/{case}/household", {"other_case_id": other, "relation": "spouse"}))
@@ -82,6 +84,8 @@ def matching(world: World) -> None:
     ok(jc.post(f"/openings/{s.an_opening(world, workplace=there)}/close", {}))
     for _ in range(3):
         s.an_opening(world, places=400)
+    match = ok(s.a_match(world, s.a_known_case(world), opening)).id
+    ok(jc.post(f"/matches/{match}/agree", {**s.YES, "reason_code": "fits_wishes", **{k: v for k, v in s.asking().items() if k != "step"}}))
     s.a_known_case(world)
 
 
@@ -128,6 +132,11 @@ def partners(world: World) -> None:
     world.settle()
     unassigned = ok(co.get("/notices", unassigned="true")).json["items"]
     ok(co.post(f"/notices/{unassigned[0]['id']}/assign", {"partner_id": school}))
+    with writing(world.runtimes["partners"].engine) as session:  # days pass: these can be let go
+        for one in unassigned[1:5]:
+            session.get(Notice, UUID(one["id"])).scheduled_on = TODAY - timedelta(days=3)  # type: ignore[union-attr]
+    for role in ("caseworker", "consultant", "team_lead", "coordinator"):
+        ok(s.a_draft(world, unassigned[0]["case_id"], school, role=role))
 
 
 def partner_of_partners(world: World) -> str:
@@ -136,6 +145,11 @@ def partner_of_partners(world: World) -> str:
     runtime = world.runtimes["partners"]
     for stage in reversed(STAGES["partners"]):
         own = key_actor(runtime.engine, runtime.signer, stage.partner_keys["own"]).partner_id
+        ok(world.partners(COORDINATOR).post("/cooperations", {"partner_id": own, "duties": "Svare", "procedures": "Ring", "contacts": "Lederen", "lead_times": [],
+                                                              "review_on": TODAY + timedelta(days=300)}))
+        case = ok(world.partners(COORDINATOR).get("/requests", limit="1")).json["items"][0]["case_id"]
+        waits = ok(stages_partners.a_draft(world, case, own)).id
+        ok(world.partners(CASEWORKER).post(f"/requests/{waits}/request", {}))
         with transaction(runtime, SYSTEM) as tx:
             stage.partner_keys["own"] = issue_key(tx, runtime.signer, roles.PARTNER, own, ["requests", "notices", "capacity"])[1]
     return stage.partner_keys["own"]

@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
 """What this service takes and gives over HTTP, one module a topic. Instances are made once, at import."""
-from jobtrappen_matching.schemas.agreements import AGREEMENT_COMMANDS, AGREEMENT_OUT, AgreementsQuery, DraftAgreement
+from jobtrappen_matching.schemas.agreements import (
+    AGREEMENT_COMMANDS,
+    AGREEMENT_OUT,
+    Agree,
+    AgreementsQuery,
+    DraftAgreement,
+)
+from jobtrappen_matching.schemas.common import MATCHING_THING, WORK_QUERY
 from jobtrappen_matching.schemas.employers import (
     CONTACT_OUT,
     EMPLOYER_OUT,
@@ -26,4 +33,4 @@ from jobtrappen_matching.schemas.openings import (
     Publish,
 )
 
-__all__ = ["AGREEMENT_COMMANDS", "AGREEMENT_OUT", "CANDIDATE_OUT", "CONTACT_OUT", "EMPLOYER_OUT", "FEASIBLE_OUT", "MATCH_COMMANDS", "MATCH_OUT", "OPENING_OUT", "WORKPLACE_OUT", "AddContact", "AddWorkplace", "AgreementsQuery", "ChangeContact", "ChangeOpening", "ChangeWorkplace", "CloseOpening", "DraftAgreement", "EmployersQuery", "FeasibleQuery", "MatchesQuery", "OpeningsQuery", "Propose", "Publish", "RegisterEmployer", "SetResponsible", "WorkplacesQuery"]
+__all__ = ["AGREEMENT_COMMANDS", "AGREEMENT_OUT", "CANDIDATE_OUT", "CONTACT_OUT", "EMPLOYER_OUT", "FEASIBLE_OUT", "MATCHING_THING", "MATCH_COMMANDS", "MATCH_OUT", "OPENING_OUT", "WORKPLACE_OUT", "WORK_QUERY", "AddContact", "AddWorkplace", "Agree", "AgreementsQuery", "ChangeContact", "ChangeOpening", "ChangeWorkplace", "CloseOpening", "DraftAgreement", "EmployersQuery", "FeasibleQuery", "MatchesQuery", "OpeningsQuery", "Propose", "Publish", "RegisterEmployer", "SetResponsible", "WorkplacesQuery"]

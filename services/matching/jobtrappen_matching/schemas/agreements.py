@@ -19,6 +19,10 @@ def prospect(**kwargs: object) -> fields.String:
     return fields.String(validate=validate.OneOf(codes.PROSPECTS, error=NO_PROSPECT), **kwargs)  # type: ignore[arg-type]
 
 
+def case_number() -> Text:
+    return Text(max=40, pattern=r"^[A-Za-z0-9 ./-]+$", metadata={"description": "The case system's number."})
+
+
 class AgreementsQuery(Listing):
     status = Text(max=20, pattern="^[a-z_]+$")
     case_id = Uuid()
@@ -56,6 +60,28 @@ class DraftAgreement(Terms):
     workplace_id = Uuid()
 
 
+class Agree(Command):
+    """All that choosing, drafting, and asking or concluding take, in the order in which two people agree on it."""
+
+    citizen_yes_on = Day(metadata={"description": "Needed while the match is not chosen, and where no grant is asked for."})
+    employer_yes_on = Day(metadata={"description": "As citizen_yes_on."})
+    reason_code = Code(codes.CHOICES, metadata={"description": "Needed while the match is not chosen."})
+    measure = measure()
+    starts_on = Day(required=True)
+    ends_on = Day()
+    weekly_hours = hours(required=True)
+    prospect = prospect()
+    learning_goals = Text()
+    purpose = Text(required=True)
+    long_term_goal = Text(required=True)
+    responsibilities = Nested(Responsibilities)
+    tasks = Text()
+    mentor = Text(max=200)
+    wage = Text(max=200)
+    collective_agreement = Text(max=200)
+    case_number = case_number()
+
+
 class RequestGrant(TermTexts):
     step = measure(required=True)
     starts_on = Day(required=True)
@@ -82,7 +108,7 @@ class RefuseGrant(Command):
 class Conclude(Terms):
     citizen_yes_on = Day(required=True)
     employer_yes_on = Day(required=True)
-    case_number = Text(max=40, pattern=r"^[A-Za-z0-9 ./-]+$", metadata={"description": "The case system's number."})
+    case_number = case_number()
 
 
 class ChangeAgreement(Command):

@@ -2,7 +2,10 @@
 """What the schemas of several topics share."""
 from __future__ import annotations
 
-from jobtrappen.web.fields import Code, Loads, Uuid, Whole
+from marshmallow import fields
+
+from jobtrappen.web.common import ThingOfCase
+from jobtrappen.web.fields import Code, Loads, Place, Text, Uuid, Whole
 from jobtrappen_matching import codes
 
 
@@ -17,3 +20,19 @@ def measure(**kwargs: object) -> Code:
 class Listing(Loads):
     after = Uuid(metadata={"description": "The `next` of the page before."})
     limit = Whole(1, 200, load_default=50)
+
+
+class WorkQuery(Loads):
+    why = Text(max=40, pattern="^[a-z_]+$")
+    after = Place(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
+
+
+class MatchingThing(ThingOfCase):
+    """A match or agreement of a case as a list shows it."""
+
+    measure = fields.String(allow_none=True)
+    workplace_name = fields.String()
+
+
+WORK_QUERY, MATCHING_THING = WorkQuery(), MatchingThing()

@@ -6,8 +6,11 @@ from typing import Any
 
 from jobtrappen.errors import Conflict, Invalid
 from jobtrappen.tx import Tx
+from jobtrappen_matching import terms
 from jobtrappen_matching.effects.common import active_candidate, hold
-from jobtrappen_matching.model import AGREEMENT, Agreement, Match, Workplace
+from jobtrappen_matching.model import AGREEMENT, MATCH, Agreement, Match, Workplace
+
+YES = ("citizen_yes_on", "employer_yes_on")
 
 
 def draft(tx: Tx, command: dict[str, Any]) -> Agreement:
@@ -32,6 +35,25 @@ def draft(tx: Tx, command: dict[str, Any]) -> Agreement:
     agreement.case_id, agreement.workplace_id, agreement.employer_id = active_candidate(tx, case_id, "an agreement").id, place.id, place.employer_id
     agreement.agreement_version = 1
     return AGREEMENT.create(tx, agreement, "draft", command)
+
+
+def agree(tx: Tx, match: Match, command: dict[str, Any]) -> Agreement:
+    """Three steps in one, for whoever has both yeses and all terms at hand: the match is chosen, its agreement drafted, and then
+    sent to whom the dated rule names, or concluded where it asks for no grant. Each says what it says by itself.
+
+    Raises:
+        Invalid, Conflict: as each step would; nothing of the others is done then.
+    """
+    step, day = command.get("measure") or match.measure, {"effective_date": command["effective_date"]} if command.get("effective_date") else {}
+    yes = {name: command.get(name) for name in YES}
+    if match.status != "chosen":
+        MATCH.apply(tx, match, "choose", {**yes, "reason_code": command.get("reason_code"), "measure": step, **day})
+    given = {k: v for k, v in command.items() if k not in (*YES, "reason_code", "case_number", "measure")}
+    agreement = draft(tx, {"match_id": match.id, **given})
+    tx.session.flush()
+    if terms.approver(tx, agreement).value == "none":
+        return AGREEMENT.apply(tx, agreement, "conclude", {**yes, "case_number": command.get("case_number"), **day})
+    return AGREEMENT.apply(tx, agreement, "request_grant", {**given, "step": agreement.measure})
 
 
 def _fits(match: Match, command: dict[str, Any]) -> None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What this service takes and gives over HTTP. Instances are made once, at import."""
+"""What this service takes over HTTP: one schema for each command and query."""
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from jobtrappen.contracts.vocabulary import OUTCOMES, PARTIES
-from jobtrappen.web.common import EMPTY, Thing
-from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Moment, Nested, Text, Uuid, Whole, many
+from jobtrappen.web.common import EMPTY
+from jobtrappen.web.fields import Code, Command, Day, Flag, Loads, Moment, Nested, Place, Text, Uuid, Whole, many
 from jobtrappen_referral import codes
 
 UNIT = r"^[a-z][a-z0-9_]{0,39}$"
@@ -195,6 +195,10 @@ class Find(Command):
     cpr = Text(max=11, pattern=CPR, required=True)
 
 
+class FindByName(Command):
+    name = Text(max=100, required=True)
+
+
 class OriginIn(Command):
     nationality = Text(max=4, pattern="^[A-Z]{2,4}$", required=True)
     family_origin = Text(max=4, pattern="^[A-Z]{2,4}$", required=True)
@@ -205,111 +209,15 @@ class Ids(Loads):
     ids = Text(max=2000, required=True, pattern=r"^[0-9a-f-]{36}(,[0-9a-f-]{36}){0,49}$")
 
 
-class CaseOut(Thing):
-    kind = fields.String()
-    track = fields.String()
-    profile_version = fields.Integer()
-    start_step = fields.String(allow_none=True)
-    protected = fields.Boolean()
-    language_school = fields.Boolean()
-    household_id = fields.UUID(allow_none=True)
-    has_cpr = fields.Function(lambda c: c.cpr_lookup is not None, metadata={"type": "boolean"})
-    person = fields.Dict()
-    circumstances = fields.List(fields.Dict())
+class WorkQuery(Loads):
+    why = Text(max=40, pattern="^[a-z_]+$")
+    after = Place(metadata={"description": "The `next` of the page before."})
+    limit = Whole(1, 200, load_default=50)
 
 
-class ReferralOut(Thing):
-    track = fields.String()
-    source = fields.String()
-    from_unit = fields.String()
-    target_unit = fields.String(allow_none=True)
-    purpose = fields.String(allow_none=True)
-    legal_basis = fields.String(allow_none=True)
-    responsible = fields.String(allow_none=True)
-    planned_start = fields.Date(allow_none=True)
-    expected_date = fields.Date(allow_none=True)
-    resume_date = fields.Date(allow_none=True)
-    outcome_code = fields.String(allow_none=True)
-    loop_closed_on = fields.Date(allow_none=True)
-    predecessor_id = fields.UUID(allow_none=True)
-    successor_id = fields.UUID(allow_none=True)
-
-
-class IntakeOut(Thing):
-    scheduled_at = fields.DateTime()
-    place = fields.String()
-    form = fields.String()
-    participants = fields.List(fields.Dict())
-    attended = fields.List(fields.String(), allow_none=True)
-    activation = fields.Boolean()
-    days_ahead = fields.Integer()
-    minutes = fields.Dict()
-
-
-class RefusalOut(Thing):
-    offered_by = fields.String()
-    guided_on = fields.Date(allow_none=True)
-
-
-class AssessmentOut(Thing):
-    education = fields.String()
-    experience_years = fields.Integer()
-    stable_attendance = fields.String()
-    months_away = fields.Integer()
-    proposed_step = fields.String()
-    reasons = fields.List(fields.String())
-    start_step = fields.String(allow_none=True)
-
-
-class ReturnOut(Schema):
-    id = fields.UUID(required=True)
-    case_id = fields.UUID()
-    version = fields.Integer(required=True)
-    reason = fields.String()
-    present_state = fields.String()
-    effective_date = fields.Date()
-
-
-class OriginOut(Schema):
-    """That it was told; what was told is not read singly."""
-
-    case_id = fields.UUID(required=True)
-
-
-class RowOut(Schema):
-    id = fields.UUID(required=True)
-    version = fields.Integer(required=True)
-    number = fields.Integer()
-    decision = fields.String(allow_none=True)
-    case_id = fields.UUID(allow_none=True)
-    referral_id = fields.UUID(allow_none=True)
-    row = fields.Dict()
-
-
-class ListOut(Schema):
-    id = fields.UUID(required=True)
-    version = fields.Integer(required=True)
-    unit = fields.String()
-    uploaded_on = fields.Date()
-    rejected = fields.List(fields.Dict())
-
-
-class PersonOut(Schema):
-    case_id = fields.String(required=True)
-    profile_version = fields.Integer(required=True)
-    track = fields.String()
-    given_name = fields.String()
-    family_name = fields.String()
-    phone = fields.String()
-    language_school = fields.Boolean()
-    protected = fields.Boolean()
-    benefit = fields.String(allow_none=True)
-    target_group = fields.String(allow_none=True)
-    readiness = fields.String(allow_none=True)
-    start_step = fields.String(allow_none=True)
-    wishes = fields.List(fields.String())
-    competences = fields.List(fields.String())
-    limits = fields.List(fields.String())
+class RowsQuery(Loads):
+    after = Whole(1, 10_000, metadata={"description": "The `next` of the page before: a line of the list."})
+    limit = Whole(1, 2000, load_default=2000)
 
 
 REFERRAL_COMMANDS: dict[str, Schema] = {
@@ -319,7 +227,4 @@ REFERRAL_COMMANDS: dict[str, Schema] = {
 }
 INTAKE_COMMANDS: dict[str, Schema] = {"move": Move(), "hold": HoldIntake(), "no_show": NoShow(), "cancel": CancelIntake(), "confirm_minutes": EMPTY, "dissent": Words()}
 REFUSAL_COMMANDS: dict[str, Schema] = {"guide": Guide(), "refuse": Words(), "acknowledge": EMPTY}
-IDS, ORIGIN_OUT = Ids(), OriginOut()
-CASE_OUT, REFERRAL_OUT, INTAKE_OUT, REFUSAL_OUT = CaseOut(), ReferralOut(), IntakeOut(), RefusalOut()
-ASSESSMENT_OUT, RETURN_OUT, ROW_OUT, LIST_OUT, PERSON_OUT = AssessmentOut(), ReturnOut(), RowOut(), ListOut(), PersonOut()
-
+IDS, WORK_QUERY, ROWS_QUERY = Ids(), WorkQuery(), RowsQuery()
