@@ -17,7 +17,7 @@ from jobtrappen.db import reading
 from jobtrappen.errors import NotFound
 from jobtrappen.privacy import scrub
 from jobtrappen.runtime import Runtime
-from jobtrappen.tx import SYSTEM, transaction
+from jobtrappen.tx import SYSTEM, Actor, transaction
 
 D = tables.dead_letter.c
 BEGINNING = 64
@@ -55,13 +55,13 @@ def beginning(given: bytes | None) -> str | None:
     return scrub(words) + ("…" if len(given) > BEGINNING else "")
 
 
-def drop(runtime: Runtime, id: int) -> None:
-    """Somebody has looked: take it off the list, on the audit record. On the topic it stays.
+def drop(runtime: Runtime, id: int, by: Actor = SYSTEM) -> None:
+    """Somebody has looked: take it off the list, on the audit record of who did. On the topic it stays.
 
     Raises:
         NotFound: there is none of this id.
     """
     place = show(runtime, id)
-    with transaction(runtime, SYSTEM) as tx:
+    with transaction(runtime, by) as tx:
         tx.session.execute(delete(tables.dead_letter).where(D.id == id))
         tx.audit("dead.drop", "record", f"{place['topic']}/{place['partition']}@{place['offset']}", purpose="operation")

@@ -28,6 +28,7 @@ from jobtrappen.inbox import AGAIN, Mark, gap, is_old, printable, set_cursor
 if TYPE_CHECKING:
     from jobtrappen.consumer import Consumer
     from jobtrappen.runtime import Runtime
+    from jobtrappen.tx import Actor
 
 log = structlog.get_logger("jobtrappen.parking")
 K, C = tables.kept.c, tables.cursor.c
@@ -210,8 +211,8 @@ def retry(consumer: Consumer, id: int) -> int:
     return len(cases) + retry_waiting(consumer, cases)
 
 
-def drop(runtime: Runtime, id: int) -> None:
-    """Give one kept record up, on the audit record. Later ones of its key go on without its effect.
+def drop(runtime: Runtime, id: int, by: Actor | None = None) -> None:
+    """Give one kept record up, on the audit record of who does (the command line's user is the system). Later ones of its key go on without its effect.
 
     Raises:
         NotFound: there is none of this id.
@@ -220,7 +221,7 @@ def drop(runtime: Runtime, id: int) -> None:
 
     row = show(runtime, id)
     consumer, place, event = row["consumer"], (row["topic"], row["key"]), row["value"]
-    with transaction(runtime, SYSTEM, request_id=row["event_id"]) as tx:
+    with transaction(runtime, by or SYSTEM, request_id=row["event_id"]) as tx:
         last = _locked(tx.session, consumer, place)
         if _order(tx.session, consumer, *place)[:1] == [id]:
             set_cursor(tx.session, consumer, place, max(last, (event["epoch"], event["seq"])))
@@ -230,7 +231,7 @@ def drop(runtime: Runtime, id: int) -> None:
         tx.audit("parked.drop", "event", row["event_id"], purpose="operation")
 
 
-def ask_again(runtime: Runtime, id: int) -> None:
+def ask_again(runtime: Runtime, id: int, by: Actor | None = None) -> None:
     """Let the consumer try a kept record again by itself, within seconds: for who has no bus at hand, as a web process. It is on the
     audit record.
 
@@ -240,6 +241,6 @@ def ask_again(runtime: Runtime, id: int) -> None:
     from jobtrappen.tx import SYSTEM, transaction
 
     row = show(runtime, id)
-    with transaction(runtime, SYSTEM, request_id=row["event_id"]) as tx:
+    with transaction(runtime, by or SYSTEM, request_id=row["event_id"]) as tx:
         tx.session.execute(update(tables.kept).where(K.id == id, K.state == "parked").values(state="waiting", attempts=0))
         tx.audit("parked.retry", "event", row["event_id"], purpose="operation")

@@ -30,11 +30,13 @@ def _there_at_nine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def counted(engine: Any) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
+    """The statements that are sent meanwhile, without what begins a transaction, and without the counting of a partner's pages,
+    which is put into the database once for several."""
     sent: list[str] = []
 
     def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
+        if "INTO rate" not in statement and not statement.startswith("BEGIN"):
+            sent.append(statement)
 
     event.listen(engine, "before_cursor_execute", keep)
     try:

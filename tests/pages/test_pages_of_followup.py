@@ -379,7 +379,7 @@ def test_a_duty_is_postponed_with_a_reason_and_the_one_who_comes_second_sees_bot
     assert slow.form().values["due_on"] == ["2026-12-01"]
     assert people[TEAM_LEAD].fill(path, due_on="2026-12-04", reason="Ferie").status == 200
     told = mehmet.send(slow, due_on="2026-12-02", reason="Syg")
-    assert told.status == 412 and "2026-12-04" in told.html and "2026-12-02" in told.html and "Syg" in told.html
+    assert told.status == 412 and "4. dec. 2026" in told.text and "2. dec. 2026" in told.text and "Syg" in told.html
     early = mehmet.send(told)
     assert early.status == 422 and "4. dec. 2026" in early.errors["due_on"]
     assert mehmet.send(early, due_on="2026-12-07").status == 200

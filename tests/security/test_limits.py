@@ -21,6 +21,7 @@ from jobtrappen.db import engine_for, reading
 from jobtrappen.errors import BadConfiguration
 from jobtrappen.limits import Limit, Limiter, read
 from tests.integration.test_the_command_line import Home
+from tests.pages.browser import Browser
 from tests.support.postgres import PostgresServer
 from tests.support.process import free_ports, wait_until
 from tests.support.stages_partners import a_key, a_partner
@@ -110,6 +111,20 @@ def test_a_search_too_many_is_answered_429_with_when_and_what_to_do(world: World
     assert counted(world, "referral", "search") == before + 1
     assert world.referral(CONSULTANT).get("/cases").status == 200, "somebody else's searches are her own"
     assert karen.post("/cases", PERSON).status == 201, "other work goes on"
+
+
+def test_pages_are_counted_as_the_api_is_and_say_so_in_words(world: World) -> None:
+    """Who has somebody's cookie instead of her token turns over no more persons with it."""
+    karen = Browser(world.apps["referral"], CASEWORKER)
+    assert [karen.get("/").status for _ in range(3)] == [200] * 3
+    page = karen.get("/")
+    assert page.status == 429 and page.headers["Retry-After"] == "20" and "20 s" in page.text and "<html" in page.html
+    assert refused(world.referral(CASEWORKER).get("/cases"), 429, limit="search"), "it is the same person"
+    assert Browser(world.apps["referral"], CONSULTANT).get("/").status == 200
+    key = a_key(world, a_partner(world))
+    school = Browser(world.apps["partners"], key=key)
+    assert [school.get("/").status for _ in range(5)] == [200] * 4 + [429]
+    refused(world.client("partners", key).get("/my/card"), 429, limit="key")
 
 
 def test_an_upload_too_many_makes_nothing_and_can_be_repeated_with_its_key(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def _respond(answer: idempotency.Answer, replayed: bool = False) -> Response:
 
 def _read(route: Route, actor: Actor, path: dict[str, Any]) -> Response:
     arguments = incoming.arguments(route.query)
-    reads.may_search(runtime().service.rights, route, actor)
+    reads.may_search(runtime().service.rights, route, actor, request.args)
     if route.audits:
         with transaction(runtime(), actor, request_id=g.request_id) as tx:
             return _answer(route, tx, actor, path, arguments)

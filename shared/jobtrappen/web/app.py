@@ -77,8 +77,8 @@ def routes(runtime: Runtime) -> list[Route]:
 
 
 def _sign_in(app: Flask, runtime: Runtime) -> None:
-    @app.post("/v1/sign-in", provide_automatic_options=False)
-    def api_sign_in() -> dict[str, Any]:
+    @app.post("/v1/sign-in", endpoint="POST.sign_in", provide_automatic_options=False)
+    def sign_in() -> dict[str, Any]:
         """Demo log-in: a staff token for eight hours. Outside the demo staff come with a token of their OIDC provider."""
         given = schemas.SIGN_IN.load(incoming.json_body(incoming.whole_body()))
         within(runtime, "sign_in", given["username"], counted=False)
@@ -88,9 +88,8 @@ def _sign_in(app: Flask, runtime: Runtime) -> None:
             within(runtime, "sign_in", given["username"])
             raise
 
-
-    @app.post("/v1/sign-out", provide_automatic_options=False)
-    def api_sign_out() -> tuple[str, int]:
+    @app.post("/v1/sign-out", endpoint="POST.sign_out", provide_automatic_options=False)
+    def sign_out() -> tuple[str, int]:
         """Another service of the suite says that a browser has signed out."""
         if authenticate().kind != "service":
             raise Forbidden("Only the suite's own services say this.", action="sign_out", allowed=[])

@@ -2,6 +2,7 @@
 """What every read has in common beside its answer: what may be searched by, and what is put on record."""
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from jobtrappen.web.api import Route
 
 
-def may_search(rights: Rights, route: Route, actor: Actor) -> None:
+def may_search(rights: Rights, route: Route, actor: Actor, asked: Container[str]) -> None:
     """Who does not see a field may not search by it either: the answer's length would tell what stands there.
 
+    Args:
+        asked: the parameters that were given.
     Raises:
         Invalid: names the parameter.
     """
@@ -30,7 +33,7 @@ def may_search(rights: Rights, route: Route, actor: Actor) -> None:
     seen = rights.of(actor, route.resource)
     shown = {name for field_name, f in route.dumps.dump_fields.items() for name in (field_name, f.data_key)}
     for name, f in route.query.load_fields.items():
-        if (f.data_key or name) in request.args and name in shown and seen is not ALL and not {name, f.data_key} & seen:
+        if (f.data_key or name) in asked and name in shown and seen is not ALL and not {name, f.data_key} & seen:
             raise Invalid(f.data_key or name, f"is not a field that {actor.role} sees; leave it out")
 
 

@@ -161,7 +161,7 @@ def keep_text(runtime: Runtime, who: Actor, to: str, kept: str) -> None:
     """What was typed before the session ran out becomes the draft of its form, which brings it back."""
     try:
         given = json.loads(kept)
-    except ValueError:
+    except (ValueError, RecursionError):  # not what a form of ours puts there
         return
     if isinstance(given, dict) and all(isinstance(v, list) and all(isinstance(one, str) for one in v) for v in given.values()):
         text = json.dumps({name: value for name, value in given.items() if name not in drafts.NOT_KEPT})

@@ -18,6 +18,8 @@ from jobtrappen.web.pages.site import Desk, Page
 D = tables.draft.c
 KEPT_DAYS = 14
 LONGEST = 100_000
+LONGEST_FORM = 200
+"""Characters of a form's address, as the column holds them."""
 NOT_KEPT = ("csrf_token", "key", "version")
 
 
@@ -27,35 +29,41 @@ def pages() -> list[Page]:
 
 def keep(desk: Desk) -> Response:
     """Keep what stands in a form now; an empty one is forgotten."""
-    form = request.form.get("draft-of", "")[:200]
+    form = request.form.get("draft-of", "")
     fields = {name: request.form.getlist(name) for name in request.form if name not in (*NOT_KEPT, "draft-of")}
     text = json.dumps(fields)
-    if not form or len(text) > LONGEST:
-        return Response(status=422)
-    store(desk.tx, form, text if any(value.strip() for given in fields.values() for value in given) else "")
-    return Response(status=204)
+    kept = store(desk.tx, form, text if any(value.strip() for given in fields.values() for value in given) else "")
+    return Response(status=204 if kept else 422)
 
 
 def forget_page(desk: Desk) -> Any:
     from jobtrappen.web.pages.door import own
 
-    forget(desk.tx, request.form.get("draft-of", "")[:200])
+    forget(desk.tx, request.form.get("draft-of", ""))
     return desk.go(own(request.form.get("to", "")) or "/")
 
 
-def store(tx: Tx, form: str, text: str) -> None:
+def store(tx: Tx, form: str, text: str) -> bool:
+    """Keep what was typed into a form, or, for "", nothing of it any more.
+
+    Returns: False where it cannot be: no form has such an address, or it is longer than any form."""
+    if not 0 < len(form) <= LONGEST_FORM or not form.isprintable() or len(text) > LONGEST:
+        return False
     tx.session.execute(delete(tables.draft).where(D.at < clock.now() - timedelta(days=KEPT_DAYS)))
     mine = (D.principal == tx.actor.id, D.form == form)
     if not text:
         tx.session.execute(delete(tables.draft).where(*mine))
-        return
+        return True
     sealed = tx.runtime.vault.seal_document({"text": text}, "draft")
     if not tx.session.execute(update(tables.draft).where(*mine).values(sealed=sealed, at=clock.now())).rowcount:  # type: ignore[attr-defined]
         tx.session.execute(insert(tables.draft).values(principal=tx.actor.id, form=form, sealed=sealed, at=clock.now()))
+    return True
 
 
 def forget(tx: Tx, form: str) -> None:
-    tx.session.execute(delete(tables.draft).where(D.principal == tx.actor.id, D.form == form))
+    """What was typed is gone; of a form that nobody can have typed into, nothing is there."""
+    if form.isprintable():
+        tx.session.execute(delete(tables.draft).where(D.principal == tx.actor.id, D.form == form))
 
 
 def of(tx: Tx, form: str) -> tuple[MultiDict[str, str], Any] | None:

@@ -19,6 +19,7 @@ from jobtrappen import clock
 from jobtrappen.errors import Conflict, Invalid, Precondition, Stale, TooMany, Unavailable
 from jobtrappen.web import problem
 from jobtrappen.web.api import Call, Replayed, Route, carry_out
+from jobtrappen.web.callers import within
 from jobtrappen.web.pages import drafts, words
 from jobtrappen.web.pages.controls import Control, blame, controls, parts, typed
 from jobtrappen.web.pages.site import Desk, Form, Page, Site, single
@@ -70,7 +71,9 @@ def send(desk: Desk, route: Route, form: Form, path: dict[str, Any]) -> Any:
     assert route.loads is not None
     given = request.form
     try:
-        document = {**typed(route.loads, given, form.leave_out), **_fixed(form, path)}
+        if route.limit:
+            within(desk.runtime, route.limit, desk.actor.id)
+        document = typed(route.loads, given, form.leave_out)
         command = route.loads.load(document)
         version = given.get("version", "")
         call = Call(given.get("key", "")[:80] or str(clock.new_id()), f"POST {request.path}"[:160],
@@ -109,10 +112,6 @@ def after(desk: Desk, route: Route, path: Mapping[str, Any], answer: Mapping[str
         return to
     shown = single(desk.routes, route.on, desk.actor.role)
     return (desk.thing(shown.resource, path["id"]) if shown is not None and "id" in path else "") or url_for("home")
-
-
-def _fixed(form: Form, path: Mapping[str, Any]) -> dict[str, Any]:
-    return {}
 
 
 def _again(desk: Desk, route: Route, form: Form, path: dict[str, Any], filled: Filled) -> Any:

@@ -33,15 +33,15 @@ def show(desk: Desk) -> str:
 def act(desk: Desk, id: int, act: str) -> Any:
     """Ask the consumer to try a kept record again now, or give it up."""
     if act == "retry":
-        parking.ask_again(desk.runtime, id)
+        parking.ask_again(desk.runtime, id, desk.actor)
         return desk.go(url_for("operator"), words._("It will be tried again in a moment."))
     if act == "drop" and request.form.get("sure") == "yes":
-        parking.drop(desk.runtime, id)
+        parking.drop(desk.runtime, id, desk.actor)
         return desk.go(url_for("operator"), words._("It is given up; the audit log keeps that you did."))
     return desk.go(url_for("operator"), words._("Nothing was changed."))
 
 
 def drop_dead(desk: Desk, id: int) -> Any:
     """Take a dead letter off the list."""
-    dead.drop(desk.runtime, id)
+    dead.drop(desk.runtime, id, desk.actor)
     return desk.go(url_for("operator"), words._("It is off the list; on its topic it stays."))

@@ -19,6 +19,7 @@ from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor
 from jobtrappen.web import problem
 from jobtrappen.web.api import Route
+from jobtrappen.web.callers import within
 from jobtrappen.web.pages import assets, door, drafts, forms, operator, provider, reports, things, words
 from jobtrappen.web.pages import session as sessions
 from jobtrappen.web.pages.site import Desk, Page, Site
@@ -109,6 +110,8 @@ def _view(page: Page, runtime: Runtime, site: Site, routes: dict[str, Route]) ->
             if page.path == "/" and (there := door.start(actor.role)) not in ("", f"{PATHS[runtime.name]}/"):  # somebody else's day begins here; hers begins elsewhere
                 return redirect(there, 303)
             raise Forbidden(f"{actor.role} may not do this.", action=page.name, allowed=[])
+        if request.method == "GET":  # a page may be a list of persons; who turns thousands over is no reader. A command counts by itself.
+            within(runtime, "key" if actor.kind == "partner" else "search", sessions.prefix() or actor.id)
         desk = Desk(actor, runtime, site, routes)
         try:
             shown = page.call(desk, **path)

@@ -142,6 +142,11 @@ def _tell(runtime: Runtime, name: str, id: str, until: int) -> None:
         log.warning("sign-out not taken", service=name, kind=error.__class__.__name__)
 
 
+def prefix() -> str:
+    """Of the key that a partner signed in with, to count its uses by; "" for staff."""
+    return str(session.get("prefix", ""))
+
+
 def about() -> dict[str, Any]:
     """What the frame shows of who is signed in."""
     return {"name": session.get("name") or session.get("sub", ""), "role": session.get("role", ""), "unit": session.get("unit", ""),

@@ -7,13 +7,13 @@ schema; a service says beside it only what a person needs (`Form`): what to pref
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask import Response, g, redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -23,6 +23,7 @@ from jobtrappen.errors import Invalid
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import Actor, Tx, transaction
 from jobtrappen.web import api as ways
+from jobtrappen.web import reads
 from jobtrappen.web.api import Route
 
 Shown = str | BaseResponse
@@ -132,6 +133,7 @@ class Desk:
             from jobtrappen.errors import Forbidden
 
             raise Forbidden(f"{self.actor.role} may not do this.", action=name, allowed=[])
+        reads.may_search(self.runtime.service.rights, route, self.actor, arguments or ())
         given = self._loaded(route, dict(arguments or {}))
         document, _version = ways.looked_up(route, self.tx, self.actor, dict(path), given)
         return document
@@ -220,17 +222,3 @@ def commands_on(routes: Mapping[str, Route], model: type, actor: Actor, document
         if route.step is None or route.step.action in allowed:
             found.append(route)
     return found
-
-
-def items(found: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
-    return list(found["items"] if isinstance(found, Mapping) else found)
-
-
-def is_page(answer: Any) -> bool:
-    return isinstance(answer, str | Response)
-
-
-def waiting_for() -> str:
-    """The address that was asked for, to come back to after signing in; never another host's."""
-    path = request.full_path if request.query_string else request.path
-    return f"{request.script_root}{path}" if g.get("page") else ""
