@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from jobtrappen.config import PATHS, SERVICES
 from jobtrappen.db import engine_for
 from tests.load import copies
 from tests.pages.every_page import WHO, Municipality, at_nine
 from tests.pages.kept import Kept
+from tests.pages.statements import counted
 from tests.support.postgres import PostgresServer
 
 MOST = 24
@@ -26,23 +25,6 @@ def _there_at_nine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("JOBTRAPPEN_PLUGINS", raising=False)
     with at_nine():
         yield
-
-
-@contextmanager
-def counted(engine: Any) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile, without what begins a transaction, and without the counting of a partner's pages,
-    which is put into the database once for several."""
-    sent: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if "INTO rate" not in statement and not statement.startswith("BEGIN"):
-            sent.append(statement)
-
-    event.listen(engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", keep)
 
 
 def asked(municipality: Municipality, service: str) -> dict[tuple[str, str], list[str]]:

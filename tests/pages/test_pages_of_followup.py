@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event as listen
 
 from jobtrappen.bus import Record
 from jobtrappen.clock import new_id
@@ -18,6 +16,7 @@ from jobtrappen.config import TOPICS
 from jobtrappen.web.app import service_app
 from jobtrappen.web.pages import words
 from tests.pages.browser import Browser, Page
+from tests.pages.statements import counted
 from tests.support import wording
 from tests.support.stages_followup import Matching, a_course, event
 from tests.support.world import ADMINISTRATOR, CASEWORKER, CONSULTANT, COORDINATOR, TEAM_LEAD, TODAY, World, a_world
@@ -65,22 +64,6 @@ def duties(world: World, case: str, **query: Any) -> list[dict[str, Any]]:
 
 def contact_path(case: str, duty: dict[str, Any] | None = None) -> str:
     return f"/contacts/new?case_id={case}" + (f"&duty_id={duty['id']}" if duty else "")
-
-
-@contextmanager
-def counted(world: World) -> Iterator[list[str]]:
-    """The statements that a page sends to the database."""
-    sent: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    engine = world.runtimes["followup"].engine
-    listen.listen(engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        listen.remove(engine, "before_cursor_execute", keep)
 
 
 def sections(page: Page) -> list[str]:
@@ -182,7 +165,7 @@ def test_the_lists_ask_the_database_the_same_number_of_questions_however_many_th
     asked: dict[str, set[int]] = {}
     for _round in range(2):
         for path in ("/", "/courses", "/placements"):
-            with counted(world) as sent:
+            with counted(world.runtimes["followup"].engine) as sent:
                 assert mehmet.get(path).status == 200
             asked.setdefault(path, set()).add(len(sent))
         for _ in range(3):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event as listen
 
 from jobtrappen.db import writing
 from jobtrappen.web.pages import words
 from jobtrappen_matching.model import Candidate
 from tests.pages.browser import Browser, Page
+from tests.pages.statements import counted
 from tests.support.stages_matching import (
     DAY,
     YES,
@@ -77,22 +76,6 @@ def line(page: Page, name: str, begins: str = "") -> str:
 
 def status(world: World, kind: str, id: str) -> str:
     return world.matching(CONSULTANT).get(f"/{kind}/{id}").json["status"]
-
-
-@contextmanager
-def counted(world: World) -> Iterator[list[str]]:
-    """The statements that a page sends to the database."""
-    sent: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    engine = world.runtimes["matching"].engine
-    listen.listen(engine, "before_cursor_execute", keep)
-    try:
-        yield sent
-    finally:
-        listen.remove(engine, "before_cursor_execute", keep)
 
 
 # --- my work ----------------------------------------------------------------------------------------------------------
@@ -166,14 +149,14 @@ def test_the_number_of_questions_to_the_database_does_not_grow_with_what_is_show
     before = {}
     for path in pages:
         mehmet.get(path)
-        with counted(world) as sent:
+        with counted(world.runtimes["matching"].engine) as sent:
             mehmet.get(path)
         before[path] = len(sent)
     for _ in range(4):
         a_match(world, case, an_opening(world))
         ready(world)
     for path in pages:
-        with counted(world) as sent:
+        with counted(world.runtimes["matching"].engine) as sent:
             mehmet.get(path)
         assert len(sent) <= before[path] + (1 if path == "/" else 0) and len(sent) < 25, (path, before[path], len(sent))
 

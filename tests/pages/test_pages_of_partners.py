@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from jobtrappen.web.app import service_app
 from jobtrappen.web.pages import words
 from tests.pages.browser import Browser, Page
+from tests.pages.statements import counted
 from tests.support.partner_voices import Voice, an_id
 from tests.support.stages_partners import a_draft, a_key, a_known_case, a_partner
 from tests.support.world import ADMINISTRATOR, COORDINATOR, TODAY, World, a_world
@@ -380,12 +380,11 @@ def test_an_unknown_case_and_a_wrong_filter_are_told_kindly(place: Place) -> Non
 
 
 def test_a_list_asks_the_database_as_often_for_many_as_for_few(place: Place) -> None:
-    karen, asked = place.by("karen"), []
-    event.listen(place.world.runtimes["partners"].engine, "before_cursor_execute", lambda *_a: asked.append(1))
+    karen = place.by("karen")
 
     def count(path: str) -> int:
-        asked.clear()
-        assert karen.get(path).status == 200
+        with counted(place.world.runtimes["partners"].engine) as asked:
+            assert karen.get(path).status == 200
         return len(asked)
 
     paths = ("/", "/requests", f"/cases/{place.case}")

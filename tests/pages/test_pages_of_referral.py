@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event as listen
 
 from jobtrappen.web.pages import words
 from tests.pages.browser import Browser, Page, _page
+from tests.pages.statements import counted
 from tests.support import lifecycle_tables as typed
 from tests.support.stages_referral import INTAKE, REFERRAL, REFUSAL
 from tests.support.world import ADMINISTRATOR, CASEWORKER, CONSULTANT, COORDINATOR, TEAM_LEAD, TODAY, World, a_world
@@ -93,22 +92,6 @@ def town(world: World) -> Town:
 
 def referral_of(page: Page) -> str:
     return id_of(page.link("/referrals/").partition("/referrals/")[2])
-
-
-@contextmanager
-def counted(world: World) -> Iterator[list[str]]:
-    """The statements that a page sends to the database."""
-    found: list[str] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        found.append(statement)
-
-    engine = world.runtimes["referral"].engine
-    listen.listen(engine, "before_cursor_execute", keep)
-    try:
-        yield found
-    finally:
-        listen.remove(engine, "before_cursor_execute", keep)
 
 
 # The main path
@@ -507,7 +490,7 @@ def test_pages_ask_the_database_as_often_however_many_there_are(town: Town, worl
     mehmet.get("/")
     for _round in range(2):
         for browser, path in ((karen, "/"), (mehmet, "/"), (karen, "/cases"), (karen, "/referrals"), (karen, "/lists"), (mehmet, f"/cases/{case}")):
-            with counted(world) as found:
+            with counted(world.runtimes["referral"].engine) as found:
                 assert browser.get(path).status == 200
             asked.setdefault(f"{browser is karen} {path}", set()).add(len(found))
         for n in range(3):
