@@ -161,6 +161,7 @@ def test_a_list_is_screened_row_by_row_and_its_bad_rows_are_reported(world: Worl
     decided = karen.post(f"/list-rows/{hassan['id']}/screen", {"decision": "refer"})
     assert karen.get(f"/referrals/{decided.json['referral_id']}").json["source"] == "csv_list"
     assert karen.post(f"/list-rows/{ada['id']}/screen", {"decision": "not_now", "reason": "Venter barn"}).json["case_id"] is None
+    assert [(row["decision"], row["reason"]) for row in karen.get(f"/referral-lists/{made.id}/rows").json["items"]] == [("refer", None), ("not_now", "Venter barn")]
     refused(karen.post(f"/list-rows/{ada['id']}/screen", {"decision": "refer"}), 409)
 
 

@@ -337,6 +337,17 @@ def test_a_list_in_danish_is_taken_in_and_each_row_decided_on(karen: Browser, me
     assert "Afventer en sagsbehandler" not in mehmet.get(page.address).text
 
 
+def test_a_reason_is_kept_with_its_decision_and_alone_decides_nothing(karen: Browser, mehmet: Browser) -> None:  # F-057, F-062
+    page = upload(karen, "Fornavn;Efternavn\nGrund;Etter\nGrund;Toer\n")
+    first, second = re.findall(r'name="reason\.([0-9a-f-]{36})"', page.html)
+    token = {"csrf_token": page.form_token}
+    half = karen.post(page.address, **token, **{f"decision.{first}": "not_now", f"reason.{first}": "Venter barn", f"reason.{second}": "Har <b>job</b>"})
+    assert half.status == 422 and "Linje 3: Vælg også en beslutning; en begrundelse alene afgør ikke noget." in half.text
+    assert 'value="Har &lt;b&gt;job&lt;/b&gt;"' in half.html and "Venter barn" in half.text, "what was typed stays, what was decided is kept"
+    done = karen.post(page.address, follow=True, **token, **{f"decision.{second}": "not_in_target_group", f"reason.{second}": "Har <b>job</b>"})
+    assert done.status == 200 and "Har <b>job</b>" in mehmet.get(page.address).text
+
+
 @pytest.mark.parametrize(("body", "told"), [
     ("", "Første linje skal være kolonnernes navne"), ("a;b\n1;2\n", "Første linje skal være kolonnernes navne"), ("Fornavn;Efternavn\nBørge;Æble\n".encode("cp1252"), "CSV UTF-8"),
     ("Fornavn;Efternavn\n" + "A;B\n" * 2001, "over 2.000 rækker"), ("Fornavn;Efternavn\n\0;B\n", "ikke en CSV-fil"),

@@ -95,13 +95,15 @@ def by_name(tx: Tx, text: str) -> dict[str, Any]:
 
 
 def listed_row(tx: Tx, row: ListRow) -> ListRow:
-    """A list's row with its CPR number masked; whoever has become a protected case is not named by the list she came with."""
+    """A list's row with its CPR number masked, and why it was decided as it was; whoever has become a protected case is not named by
+    the list she came with."""
     opened = tx.runtime.vault.open_document(row.row_sealed, "list_row")
     citizen = tx.session.get(Citizen, row.case_id) if row.case_id else None
     if citizen is not None and citizen.protected:
-        opened = {name: opened[name] for name in opened if name not in ("given_name", "family_name", "cpr")} | {"given_name": PROTECTED}
+        opened = {name: opened[name] for name in opened if name not in ("given_name", "family_name", "cpr", "reason")} | {"given_name": PROTECTED}
     if opened.get("cpr"):
         opened["cpr"] = f"{opened['cpr'].replace('-', '')[:6]}-xxxx"
+    row.reason = opened.pop("reason", None)  # type: ignore[attr-defined]
     row.row = opened  # type: ignore[attr-defined]
     return row
 

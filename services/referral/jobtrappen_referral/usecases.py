@@ -212,9 +212,11 @@ def screen(tx: Tx, row: ListRow, command: dict[str, Any]) -> ListRow:
         raise Conflict(f"This row was decided: {row.decision}.", state=row.decision, allowed=[])
     row.decision, row.version = command["decision"], row.version + 1
     tx.audit("referral_list.screened", "list_row", row.id, row.case_id)
+    known = tx.runtime.vault.open_document(row.row_sealed, "list_row")
+    if command.get("reason"):  # a person's own matters, as the row itself
+        row.row_sealed = tx.runtime.vault.seal_document({**known, "reason": command["reason"]}, "list_row")
     if command["decision"] != "refer":
         return row
-    known = tx.runtime.vault.open_document(row.row_sealed, "list_row")
     day = command.get("effective_date") or tx.today
     person = {name: known[name] for name in ("given_name", "family_name", "cpr", "benefit", "target_group", "readiness") if known.get(name)}
     citizen = open_case(tx, {**person, "track": "adult", "effective_date": day})

@@ -50,17 +50,19 @@ def _latest(desk: Desk) -> list[dict[str, Any]]:
 def screening(desk: Desk, id: UUID) -> Any:
     """A list's rows, one decision each; a caseworker decides several at once. A row that cannot be taken says why, and its decision stays."""
     chosen: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     wrong: dict[str, str] = {}
     if (told := desk.told("after")) and not (told.isascii() and told.isdigit() and len(told) < 6):
         raise Invalid("after", "is not the `next` of a page of this list")
     after = int(told or 0)
     if request.method == "POST":
         chosen = {name.partition(".")[2]: value for name, value in request.form.items() if name.startswith("decision.") and value in DECISIONS}
-        decided, wrong = _decide(desk, id, chosen, after)
+        reasons = {name.partition(".")[2]: value.strip() for name, value in request.form.items() if name.startswith("reason.") and value.strip()}
+        decided, wrong = _decide(desk, id, chosen, reasons, after)
         if not wrong:
             return desk.go(url_for("screening", id=id, **({"after": after} if after else {})), words.plural("{n} decision was kept.", "{n} decisions were kept.", decided))
     found = _rows(desk, id, after)
-    shown = desk.show("screening.html", made=desk.read("read_list", id=id), rows=found["items"], decides=desk.actor.role in CW, decisions=DECISIONS, chosen=chosen, wrong=wrong,
+    shown = desk.show("screening.html", made=desk.read("read_list", id=id), rows=found["items"], decides=desk.actor.role in CW, decisions=DECISIONS, chosen=chosen, reasons=reasons, wrong=wrong,
                       after=after, following=url_for("screening", id=id, after=found["next"]) if found["next"] else "", here_again=url_for("screening", id=id, **({"after": after} if after else {})))
     return Response(shown, 422 if wrong else 200, content_type="text/html; charset=utf-8")
 
@@ -69,14 +71,19 @@ def _rows(desk: Desk, id: UUID, after: int) -> dict[str, Any]:
     return desk.read("list_rows", {"limit": ROWS, **({"after": after} if after else {})}, id=id)
 
 
-def _decide(desk: Desk, id: UUID, chosen: dict[str, str], after: int) -> tuple[int, dict[str, str]]:
-    """Each decision in a transaction of its own: (how many were kept, {row: why it was not})."""
+def _decide(desk: Desk, id: UUID, chosen: dict[str, str], reasons: dict[str, str], after: int) -> tuple[int, dict[str, str]]:
+    """Each decision in a transaction of its own: (how many were kept, {row: why it was not}). A reason without a decision is no
+    decision, and says so."""
     decided, wrong = 0, {}
     for row in _rows(desk, id, after)["items"]:
-        if row["decision"] or row["id"] not in chosen:
+        if row["decision"] or row["id"] not in {*chosen, *reasons}:
+            continue
+        if row["id"] not in chosen:
+            wrong[row["id"]] = words._("Choose a decision too; a reason alone decides nothing.")
             continue
         try:
-            give(desk, "screen", {"decision": chosen[row["id"]]}, version=row["version"], id=UUID(row["id"]))
+            why = {"reason": reasons[row["id"]]} if row["id"] in reasons else {}
+            give(desk, "screen", {"decision": chosen[row["id"]], **why}, version=row["version"], id=UUID(row["id"]))
             decided += 1
         except Rejected as error:
             first = error.extra["errors"][0] if isinstance(error, Invalid) else {"field": "", "detail": error.detail}

@@ -91,6 +91,7 @@ class RowOut(Schema):
     version = fields.Integer(required=True)
     number = fields.Integer()
     decision = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
     case_id = fields.UUID(allow_none=True)
     referral_id = fields.UUID(allow_none=True)
     row = fields.Dict()
