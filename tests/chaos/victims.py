@@ -38,16 +38,20 @@ class Keeper:
     """Killed and not yet back."""
     failed: list[BaseException] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
+    launching: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who starts or kills a process of the suite: two who find the same one dead would start it twice, and one of the two would
+    be nobody's to end."""
 
     def kill(self, victim: Victim) -> None:
         """SIGKILL; it stays dead until `raise_again`."""
-        self.away.add(victim)
-        if victim.role == "postgres":
-            self.postgres.kill()
-        elif victim.role == "broker":
-            self.kafka.kill(int(victim.name))
-        else:
-            self.suite.kill(f"{victim.role} {victim.name}")
+        with self.launching:
+            self.away.add(victim)
+            if victim.role == "postgres":
+                self.postgres.kill()
+            elif victim.role == "broker":
+                self.kafka.kill(int(victim.name))
+            else:
+                self.suite.kill(f"{victim.role} {victim.name}")
 
     def raise_again(self, victim: Victim) -> None:
         """In a thread of its own, so that the next kill need not wait."""
@@ -62,7 +66,8 @@ class Keeper:
             self.kafka.restart(int(victim.name))
             self._wait_until_in_sync()
         else:
-            self.suite.launch(f"{victim.role} {victim.name}")
+            with self.launching:
+                self.suite.launch(f"{victim.role} {victim.name}")
         self.away.discard(victim)
 
     def watch(self) -> None:
@@ -71,9 +76,10 @@ class Keeper:
 
     def _watch(self) -> None:
         while not self.over.wait(0.2):
-            for name, child in list(self.suite.children.items()):
-                if child.poll() is not None and Victim(*name.split()) not in self.away:
-                    self.suite.launch(name)
+            for name in list(self.suite.children):
+                with self.launching:
+                    if self.suite.children[name].poll() is not None and Victim(*name.split()) not in self.away:
+                        self.suite.launch(name)
 
     def _wait_until_in_sync(self) -> None:
         """With min.insync.replicas=2 of three nodes, the next broker may go when each partition has all its copies."""
