@@ -135,6 +135,7 @@ def partners(world: World) -> None:
     with writing(world.runtimes["partners"].engine) as session:  # days pass: these can be let go
         for one in unassigned[1:5]:
             session.get(Notice, UUID(one["id"])).scheduled_on = TODAY - timedelta(days=3)  # type: ignore[union-attr]
+    ok(co.post(f"/notices/{unassigned[1]['id']}/dismiss", {}))
     for role in ("caseworker", "consultant", "team_lead", "coordinator"):
         ok(s.a_draft(world, unassigned[0]["case_id"], school, role=role))
 
