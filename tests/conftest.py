@@ -57,3 +57,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=60, help="how many kills the chaos test makes")
     parser.addoption("--cuts", type=int, default=4, help="how often the chaos test kills the embedded suite as a whole")
     parser.addoption("--kill-seed", type=int, default=2004, help="the seed of the chaos test")
+    parser.addoption("--thorough", action="store_true", help="every role that may do an operation of the API runs its enumerated cases, not the leading role alone")

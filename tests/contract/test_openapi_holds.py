@@ -2,9 +2,10 @@
 """What docs/api promises is what the four services do: schemathesis with all its checks, as every role.
 
 How examples are counted: every operation is drawn at least 50 times by the role that leads for it (the operations go round
-among the roles that may do them); every other role that may do it runs the enumerated cases of the coverage phase and a few
-random ones; a role that may not is refused before anything of the request is read, so one example shows it. The services run
-in two processes side by side; each run is repeatable, because nothing is drawn from a clock or from earlier answers.
+among the roles that may do them), and that role runs the enumerated cases of the coverage phase too; every other role that may do it
+runs a few random ones, and with `--thorough` the enumerated ones; a role that may not is refused before anything of the request is
+read, so one example shows it. The services run in two processes side by side; each run is repeatable, because nothing is drawn from
+a clock or from earlier answers.
 """
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ CHECKS = {"not_a_server_error", "status_code_conformance", "content_type_conform
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Explored]]:
+def runs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Explored]]:
     """Runs of all services, begun at once, the longest first; asked for by the service's name."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         begun: dict[str, Future[Explored]] = {
-            name: pool.submit(explore, name, tmp_path_factory.mktemp(name)) for name in ("referral", "matching", "partners", "followup")}
+            name: pool.submit(explore, name, tmp_path_factory.mktemp(name), request.config.getoption("--thorough")) for name in ("referral", "matching", "partners", "followup")}
         assert set(begun) == set(SERVICES)
         yield lambda name: begun[name].result()
         for one in begun.values():

@@ -33,7 +33,7 @@ NOBODY = "nobody"
 ROLES = (roles.CASEWORKER, roles.CONSULTANT, roles.TEAM_LEAD, roles.COORDINATOR, roles.ADMINISTRATOR, roles.PARTNER, roles.INTEGRATOR, roles.SERVICE, NOBODY)
 LEAD, MAY, REFUSED = 50, 5, 1
 """Examples that the fuzzer draws for an operation: as the role that leads for it, as any other role that may do it, and as one
-that is refused before anything of the request is read. The coverage phase's enumerated cases come on top, for the first two."""
+that is refused before anything of the request is read. The coverage phase's enumerated cases come on top, for the first."""
 REPEATABLE = {"extra-data-sources": {"responses": False}}
 """Nothing is drawn from earlier answers: their ids and times differ from run to run."""
 
@@ -70,8 +70,12 @@ class InProcess(WSGITransport):
         return super().send(case, session=session, **kwargs)
 
 
-def explore(service: str, home: Path, only: tuple[str, ...] = ROLES) -> Explored:
-    """Seed a world, then run the generator against the service as every role."""
+def explore(service: str, home: Path, thorough: bool = False, only: tuple[str, ...] = ROLES) -> Explored:
+    """Seed a world, then run the generator against the service as every role.
+
+    Args:
+        thorough: run the coverage phase's enumerated cases as every role that may do an operation, not as its leading role alone.
+    """
     os.environ["JOBTRAPPEN_PLUGINS"] = PLUGINS
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -95,7 +99,7 @@ def explore(service: str, home: Path, only: tuple[str, ...] = ROLES) -> Explored
         keys = _keys(world, service, partner)
         for role in only:
             began = time.process_time()
-            _as_role(found, world, service, role, keys.get(role) or _token(world, service, role))
+            _as_role(found, world, service, role, keys.get(role) or _token(world, service, role), thorough)
             found.seconds[role] = time.process_time() - began
     return found
 
@@ -123,12 +127,12 @@ def _actor(world: World, service: str, token: str) -> Actor:
     return key_actor(runtime.engine, runtime.signer, token) if token.startswith("jt_") else runtime.signer.read(token)
 
 
-def _as_role(found: Explored, world: World, service: str, role: str, token: str) -> None:
+def _as_role(found: Explored, world: World, service: str, role: str, token: str, thorough: bool) -> None:
     app, runtime = world.apps[service], world.runtimes[service]
     document = app.test_client().get("/v1/openapi.json").get_json()
     operations = {op["operationId"]: op.get("x-roles", []) for path in document["paths"].values() for op in path.values()}
     found.allowed = operations
-    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", app, config=_configuration(operations, role, token))
+    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", app, config=_configuration(operations, role, token, thorough))
     own: dict[str, Route] = {route.name: route for route in routes(runtime)}
     schema.supply = Supply(world, service, own, seeds.STAGES[service], _reports(service), _actor(world, service, token))
 
@@ -173,11 +177,11 @@ def _lead(operations: dict[str, list[str]], name: str) -> str:
     return who[sorted(operations).index(name) % len(who)]
 
 
-def _configuration(operations: dict[str, list[str]], role: str, token: str) -> SchemathesisConfig:
+def _configuration(operations: dict[str, list[str]], role: str, token: str, thorough: bool) -> SchemathesisConfig:
     lead, may, refused = [], [], []
     for name, allowed in sorted(operations.items()):
         (refused if role not in (allowed or [NOBODY]) else lead if _lead(operations, name) == role else may).append(name)
-    groups = [(lead, LEAD, True), (may, MAY, True), (refused, REFUSED, False)]
+    groups = [(lead, LEAD, True), (may, MAY, thorough), (refused, REFUSED, False)]
     return SchemathesisConfig.from_dict({
         "headers": {"Authorization": f"Bearer {token}"} if token else {},
         "generation": {"deterministic": True, "no-shrink": True, "database": "none", "max-examples": LEAD},
