@@ -50,9 +50,11 @@ def listen(reactions: Reactions, into: Table, me: str) -> Projection:
     """Keep everything that the other services tell of cases. Returns: the table as a projection that `rebuild` can make anew."""
     told = tuple(name for name in EVENTS if CATALOGUE[name].by != me)
 
+    # Built once: an expression for each event cost more than the insert itself.
+    inserts: dict[str, Any] = {name: dialect.insert(into).on_conflict_do_nothing(index_elements=["id"]) for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))}
+
     def keep(tx: Tx, event: Event) -> None:
-        dialect: Any = postgresql if tx.session.get_bind().dialect.name == "postgresql" else sqlite
-        tx.session.execute(dialect.insert(into).values(row(event)).on_conflict_do_nothing(index_elements=["id"]))
+        tx.session.execute(inserts[tx.session.get_bind().dialect.name], row(event))
 
     reactions.also(keep, told)
     return Projection(into, told, fills=keep)

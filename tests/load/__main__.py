@@ -22,11 +22,11 @@ SIZES = (1_000, 10_000, 100_000)
 @click.option("--cases", default=10_000, show_default=True, help="The largest size; 1,000, 10,000 and 100,000 below it are measured on the way.")
 @click.option("--database", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True)
 @click.option("--senders", default=2, show_default=True, help="Processes that send commands.")
-@click.option("--made", default=0, help="Make so many by use cases and copy their rows, with other ids, up to the larger sizes. 0: make all.")
+@click.option("--made", default=0, help="Make so many by use cases and copy their rows, with other ids, up to the larger sizes. 0: make all. What --home holds already is made.")
 @click.option("--minutes", default=0.0, help="Stop sending after so long, and measure what is there. 0: never.")
 @click.option("--results", type=click.Path(path_type=Path), help="A JSON file to add what was measured to; --write reads it.")
 @click.option("--home", type=click.Path(path_type=Path), help="Where SQLite's databases and the bus are made, and kept; a temporary folder, if left out.")
-@click.option("--rows-of", type=click.Path(path_type=Path, exists=True, file_okay=False), help="With --database postgres: the largest size is every row that use cases made in SQLite's databases of this folder, put into PostgreSQL; with their bus.")
+@click.option("--rows-of", type=click.Path(path_type=Path, exists=True, file_okay=False), help="With --database postgres: the largest size, or that of --made, is every row that use cases made in SQLite's databases of this folder, put into PostgreSQL; with their bus.")
 @click.option("--write", is_flag=True, help="Put the tables and the picture of --results into docs/ and measure nothing.")
 def main(cases: int, database: str, senders: int, made: int, minutes: float, results: Path | None, home: Path | None, rows_of: Path | None, write: bool) -> None:
     """How cost grows with the number of cases."""
@@ -37,19 +37,19 @@ def main(cases: int, database: str, senders: int, made: int, minutes: float, res
             raise click.UsageError("--write needs --results.")
         report.write(json.loads(results.read_text(encoding="utf-8")))
         return
-    if rows_of and (database != "postgres" or made):
-        raise click.UsageError("--rows-of goes with --database postgres, and without --made.")
+    if rows_of and database != "postgres":
+        raise click.UsageError("--rows-of goes with --database postgres.")
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
     with _servers(database, home) as (folder, url, pace):
         fill.prepare(folder, url)
-        before = 0
-        sizes = sorted({size for size in (made, *SIZES, cases) if max(made, 1) <= size <= cases})
-        for number, size in enumerate(sizes):
+        before = fill.there(folder, url)
+        sizes = sorted({size for size in (made, *SIZES, cases) if max(made, 1) <= size <= cases and size > before})
+        for size in sizes:
             pace(True)
-            if rows_of and size == sizes[-1]:
+            if rows_of and size == (made or sizes[-1]):
                 folder, filled = rows_of, fill.moved(rows_of, url)
             elif made and size > made:
-                filled = fill.copied(folder, url, before, size, number - 1)
+                filled = fill.copied(folder, url, before, size, sum(made < step < size for step in sizes))
             else:
                 filled = fill.fill(folder, url, before, size, senders, deadline - time.monotonic())
             pace(False)

@@ -41,6 +41,11 @@ def prepare(home: Path, database: str) -> None:
     place.close()
 
 
+def there(home: Path, database: str) -> int:
+    """How many cases the databases hold."""
+    return _counted(home, database)[0]
+
+
 def fill(home: Path, database: str, before: int, cases: int, senders: int, seconds: float = 1e9) -> Filled:
     """Bring the number of cases from `before` to `cases`, or as far as `seconds` of sending allow.
 

@@ -139,7 +139,11 @@ def _queue(engine: Engine, turn: Path) -> None:
 
         return ended
 
-    event.listen(engine, "begin", take, insert=True)
+    beginning = list(engine.dispatch.begin)
+    for begin in beginning:  # `insert=True` would not put our turn before what the kit does there
+        event.remove(engine, "begin", begin)
+    for begin in (take, *beginning):
+        event.listen(engine, "begin", begin)
     engine.dialect.do_commit = giving(engine.dialect.do_commit)  # type: ignore[method-assign]
     engine.dialect.do_rollback = giving(engine.dialect.do_rollback)  # type: ignore[method-assign]
 

@@ -37,8 +37,8 @@ def tables(all_found: list[dict[str, Any]]) -> str:
 
     rows = [row("Answers stored", lambda one: f"{one['commands']:,}"), row("Events", lambda one: f"{one['events']:,}"),
             row("Of the cases, made by use cases", lambda one: f"{one['made']:,}"),
-            row("Cases a second while they were made", lambda one: _or_none(one["made"] == one["cases"], f"{(one['cases'] - one['before']) / one['sending']:.1f}")),
-            row("Heard by all after the last command, s", lambda one: _or_none(one["made"] == one["cases"], f"{one['settled'] - one['sending']:.0f}"))]
+            row("Cases a second while they were made", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{(one['cases'] - one['before']) / (one['sending'] or 1):.1f}")),
+            row("Heard by all after the last command, s", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{one['settled'] - one['sending']:.0f}"))]
     rows += [row(f"{what}, ms", lambda one, what=what: f"{one['times'][what]:,.1f}") for what in found[0]["times"]]
     rows += [row(f"Disk: {name}, MB", lambda one, name=name: f"{one['disk'][name] / MEGA:,.1f}") for name in found[0]["disk"]]
     rows += [row("Disk for each case, kB", lambda one: f"{sum(one['disk'].values()) / one['cases'] / 1000:.1f}"),
