@@ -50,13 +50,15 @@ def _holds_ids(name: str, kind: object) -> bool:
 
 
 def _other(column: str, uuid: bool, lookup: bool, postgres: bool, round: int) -> str:
-    """An expression: the id with four of its last digits replaced by the copy's number; what is no id stays."""
+    """An expression: the id with the copy's number added to four of its last digits, so that none is its original's; what is no id stays."""
     whole = 36 if not uuid or postgres else 32
     start = whole - 3 - 4 * round
     if postgres:
-        put = f"overlay({column}::text placing lpad(to_hex(s.n), 4, '0') from {start} for 4)"
-        return f"{put}::uuid" if uuid else put if lookup else f"CASE WHEN length({column}) = 36 THEN {put} ELSE {column} END"
-    put = f"substr({column}, 1, {start - 1}) || printf('%04x', s.n) || substr({column}, {start + 4})"
+        digits = f"lpad(to_hex((('x' || substr({column}::text, {start}, 4))::bit(16)::int + s.n) % 65536), 4, '0')"
+        put = f"overlay({column}::text placing {digits} from {start} for 4)"
+        return f"{put}::uuid" if uuid else f"CASE WHEN length({column}) = {64 if lookup else 36} THEN {put} ELSE {column} END"
+    digits = " + ".join(f"{16 ** (3 - n)} * (instr('0123456789abcdef', substr({column}, {start + n}, 1)) - 1)" for n in range(4))
+    put = f"substr({column}, 1, {start - 1}) || printf('%04x', ({digits} + s.n) % 65536) || substr({column}, {start + 4})"
     return f"CASE WHEN length({column}) = {64 if lookup else whole} THEN {put} ELSE {column} END"
 
 
