@@ -39,7 +39,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "case": CASE, "referral": REFERRAL, "intake": INTAKE, "refusal": f"{THING} offered_by guided_on dialogue", "assessment": ASSESSMENT,
         "return": "id case_id version reason present_state effective_date documentation", "referral_list": "id version unit uploaded_on rejected rows undecided",
         "work": "why resource id case_id due_on name", "case_thing": "resource id status effective_date case_id", "case_search": "cases more",
-        "list_row": "id version number decision case_id referral_id row", "history": "action lifecycle from_state to_state effective_date recorded_at role unit", "timeline": TIMELINE,
+        "list_row": "id version number decision reason case_id referral_id row", "history": "action lifecycle from_state to_state effective_date recorded_at role unit", "timeline": TIMELINE,
         "origin": "case_id", "person": PERSON, "report": REPORT, "access_report": "case_id service made_at entries",
     },
     "matching": {
