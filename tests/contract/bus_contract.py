@@ -235,6 +235,36 @@ def check_a_failing_start_is_asked_again(backend: Backend) -> None:
     assert failures == 1 and [record.offset for record in received] == [1, 2]
 
 
+def check_while_one_start_fails_nothing_of_the_others_is_lost(backend: Backend) -> None:
+    """The database goes away when some partitions have been begun and others have not, and stays away for some polls."""
+    topic = backend.topic(3)
+    publish(backend, [Record(topic, b"case-%d" % n, b"%d" % n) for n in range(60)])
+    positions: dict[Place, int] = {}
+    failures, first = 0, None
+
+    def start(topic: str, partition: int) -> int:
+        nonlocal failures, first
+        first = partition if first is None else first
+        if partition != first and failures < 12:
+            failures += 1
+            raise ConnectionError("the database is away")
+        return positions.get((topic, partition), 0)
+
+    subscription = backend.open().subscribe(f"group-{uuid4().hex}", [topic], start)
+    received: list[Record] = []
+    until = time.monotonic() + backend.patience
+    while len(received) < 60 and time.monotonic() < until:
+        with suppress(ConnectionError):
+            for record in subscription.poll(0.2, 5):
+                positions[record.topic, record.partition] = record.offset + 1
+                received.append(record)
+    subscription.close()
+    assert failures == 12 and {record.partition for record in received} == {0, 1, 2}
+    ends = backend.open().ends([topic])
+    for partition in range(3):
+        assert [r.offset for r in received if r.partition == partition] == list(range(ends[topic, partition]))
+
+
 def check_a_position_beyond_the_end_is_told(backend: Backend) -> None:
     topic = backend.topic()
     publish(backend, numbered(topic, 3))

@@ -134,6 +134,16 @@ def takes_a_failing_start_for_zero(self, group: str, topics: Sequence[str], star
     return subscribe(self, group, topics, guess)
 
 
+def takes_a_failing_start_for_the_end(self, group: str, topics: Sequence[str], start: Start) -> Subscription:
+    def guess(topic: str, partition: int) -> int:
+        try:
+            return start(topic, partition)
+        except ConnectionError:
+            return self.ends([topic])[topic, partition]
+
+    return subscribe(self, group, topics, guess)
+
+
 def takes_any_partition_count(self, topics: Mapping[str, int]) -> None:
     with suppress(BadConfiguration):
         ensure_topics(self, topics)
@@ -172,6 +182,7 @@ FAULTS: list[tuple[str, dict[tuple[object, str], object]]] = [
     ("reading_begins_where_start_says", {(Bus, "subscribe"): begins_at_the_first}),
     ("rewind_asks_start_again", {(Subscription, "rewind"): does_not_rewind}),
     ("a_failing_start_is_asked_again", {(Bus, "subscribe"): takes_a_failing_start_for_zero}),
+    ("while_one_start_fails_nothing_of_the_others_is_lost", {(Bus, "subscribe"): takes_a_failing_start_for_the_end}),
     ("a_position_beyond_the_end_is_told", {(Bus, "subscribe"): takes_a_position_beyond_the_end_for_the_end}),
     ("poll_waits_quietly", {(Subscription, "poll"): returns_at_once}),
     ("poll_waits_quietly", {(sqlite, "_BETWEEN_LOOKS"): 0.0}),

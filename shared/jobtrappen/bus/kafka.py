@@ -196,7 +196,12 @@ class _Subscription:
             raise BusError(f"Kafka could not be read: {error!r}") from error
         # Records of a partition that is new were read from where the broker guessed; they are read again.
         batches = {at: batch for at, batch in polled.items() if at in self._next and at not in fresh}
-        self._seek(fresh)
+        try:
+            self._seek(fresh)
+        except BaseException:  # these records are given to nobody, and the broker's client has gone past them: they are begun anew
+            for at in batches:
+                self._next.pop(at, None)
+            raise
         for at, batch in batches.items():
             if batch[0].offset < self._next[at]:
                 raise BusError(f"{at.topic}/{at.partition}: the stored position {self._next[at]} is not in the "
