@@ -2,6 +2,7 @@
 """From the bus to an effect: once, in order, whoever is killed where; what cannot be applied now is kept."""
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sqlite3
@@ -647,11 +648,12 @@ def test_a_member_whose_join_is_cut_in_two_by_short_polls_is_not_deaf(kafka_serv
     wait_until(lambda: not subscription.poll(0.2) and len(subscription.assigned()) == 2, 20, "the first topic")
     bus.ensure_topics({late: 3})
     cluster = subscription._client._manager.cluster  # type: ignore[attr-defined]
+    cut = itertools.cycle([0.001] * 5 + [0.5])  # cut in two, and then given as long as a consumer gives it
 
     def has_all() -> bool:
         if late not in cluster.topics():
             cluster.request_update()  # else it looks every five minutes
-        return not subscription.poll(0.001) and len(subscription.assigned()) == 5
+        return not subscription.poll(next(cut)) and len(subscription.assigned()) == 5
 
     try:
         wait_until(has_all, 20, "the second topic")

@@ -196,16 +196,11 @@ class _Subscription:
             raise BusError(f"Kafka could not be read: {error!r}") from error
         # Records of a partition that is new were read from where the broker guessed; they are read again.
         batches = {at: batch for at, batch in polled.items() if at in self._next and at not in fresh}
-        try:
-            self._seek(fresh)
-        except BaseException:  # these records are given to nobody, and the broker's client has gone past them: they are begun anew
-            for at in batches:
-                self._next.pop(at, None)
-            raise
+        begun = {at: self._next.pop(at) for at in batches}  # if a start fails now, these are given to nobody: they are begun anew
+        self._seek(fresh)
         for at, batch in batches.items():
-            if batch[0].offset < self._next[at]:
-                raise BusError(f"{at.topic}/{at.partition}: the stored position {self._next[at]} is not in the "
-                               "broker's log; is this another cluster, or a topic that was made anew?")
+            if batch[0].offset < begun[at]:
+                raise BusError(f"{at.topic}/{at.partition}: the stored position {begun[at]} is not in the broker's log; is this another cluster, or a topic that was made anew?")
             self._next[at] = batch[-1].offset + 1
         self._watch(bool(batches))
         return [Record(r.topic, r.key, r.value, tuple(r.headers), r.partition, r.offset, r.timestamp / 1000)
