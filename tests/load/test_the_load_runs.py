@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from jobtrappen import migrate
 from jobtrappen.config import SERVICES
+from jobtrappen.db import engine_for
 from tests.load import copies, fill, lives, report, soak
 from tests.load.place import Place, settings
 from tests.support.postgres import PostgresServer
@@ -57,6 +59,22 @@ def test_copied_cases_are_found_like_those_that_were_made(tmp_path: Path) -> Non
         assert all(place.get("karen", "referral", f"/cases/{one['id']}/history")["items"] for one in listed["items"][:6])
     finally:
         place.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_a_copys_id_is_its_own_whatever_digits_its_original_has(database: str, request: pytest.FixtureRequest) -> None:
+    """Where the number of a copy replaced digits, one id in 65,536 was its own copy, and what belonged to it had nothing to belong to."""
+    postgres = database == "postgres"
+    engine = engine_for(request.getfixturevalue("postgres_server").url("postgres") if postgres else "sqlite://")
+    originals = [UUID(f"01a223c5-e906-7843-a6a7-8cba90f0{digits}") for digits in ("0000", "0001", "0003", "fffe", "ffff")]
+    expression = copies._other("t.id", True, False, postgres, 0)
+    numbers = "generate_series(1, 9) AS s(n)" if postgres else "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 9) SELECT n FROM s) AS s"
+    with engine.connect() as connection:
+        for one in originals:
+            given = f"(SELECT '{one}'::uuid AS id)" if postgres else f"(SELECT '{one.hex}' AS id)"
+            made = [UUID(str(row[0])) for row in connection.execute(text(f"SELECT {expression} FROM {given} t CROSS JOIN {numbers}"))]
+            assert len({one, *made}) == 10 and {id.hex[:28] for id in made} == {one.hex[:28]}
+    engine.dispose()
 
 
 @pytest.mark.postgres

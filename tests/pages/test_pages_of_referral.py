@@ -348,6 +348,31 @@ def test_a_reason_is_kept_with_its_decision_and_alone_decides_nothing(karen: Bro
     assert done.status == 200 and "Har <b>job</b>" in mehmet.get(page.address).text
 
 
+def test_two_who_decide_on_one_list_are_told_and_what_was_typed_is_not_lost(world: World, karen: Browser) -> None:
+    page = upload(karen, "Fornavn;Efternavn\nBegge;To\nBegge;Tre\n")
+    first, second = re.findall(r'name="reason\.([0-9a-f-]{36})"', page.html)
+    other = Browser(world.apps["referral"], CASEWORKER)
+    token, also = {"csrf_token": page.form_token}, {"csrf_token": other.get(page.address).form_token}
+    assert other.post(page.address, follow=True, **also, **{f"decision.{first}": "not_in_target_group"}).status == 200
+    mine = {f"decision.{first}": "not_now", f"reason.{first}": "Venter <i>barn</i>", f"decision.{second}": "not_now", f"reason.{second}": "Er syg"}
+    told = karen.post(page.address, **token, **mine)
+    assert told.status == 422 and "Linje 2: Linjen er afgjort i mellemtiden. Du havde: Ikke nu, Venter <i>barn</i>." in told.text and "<i>" not in told.html
+    assert "Er syg" in told.text and "Ikke i målgruppen" in told.text, "both versions; and what could be kept is"
+    again = karen.post(page.address, follow=True, **token, **{f"decision.{second}": "not_now", f"reason.{second}": "Er syg"})
+    assert again.status == 200 and "0 beslutninger er gemt." in again.text, "sent twice makes one"
+
+
+def test_what_stood_in_a_list_comes_back_until_it_is_sent(karen: Browser) -> None:
+    page = upload(karen, "Fornavn;Efternavn\nKladde;Et\n")
+    [row] = re.findall(r'name="reason\.([0-9a-f-]{36})"', page.html)
+    token, typed = {"csrf_token": page.form_token}, {f"decision.{row}": "not_now", f"reason.{row}": "Venter barn"}
+    assert karen.post("/draft", **token, **typed, **{"draft-of": page.address.split("?")[0]}).status == 204
+    back = karen.get(page.address)
+    assert 'value="Venter barn"' in back.html and 'value="not_now" selected' in back.html and "det er ikke sendt" in back.text
+    assert karen.post(page.address, follow=True, **token, **typed).status == 200
+    assert "det er ikke sendt" not in karen.get(page.address).text
+
+
 @pytest.mark.parametrize(("body", "told"), [
     ("", "Første linje skal være kolonnernes navne"), ("a;b\n1;2\n", "Første linje skal være kolonnernes navne"), ("Fornavn;Efternavn\nBørge;Æble\n".encode("cp1252"), "CSV UTF-8"),
     ("Fornavn;Efternavn\n" + "A;B\n" * 2001, "over 2.000 rækker"), ("Fornavn;Efternavn\n\0;B\n", "ikke en CSV-fil"),

@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from jobtrappen.errors import Invalid, Rejected, TooMany
 from jobtrappen.roles import CW
-from jobtrappen.web.pages import words
+from jobtrappen.web.pages import drafts, words
 from jobtrappen.web.pages.commands import give
 from jobtrappen.web.pages.site import Desk
 from jobtrappen_referral.sources import COLUMNS
@@ -52,19 +53,29 @@ def screening(desk: Desk, id: UUID) -> Any:
     chosen: dict[str, str] = {}
     reasons: dict[str, str] = {}
     wrong: dict[str, str] = {}
+    draft_of = None
     if (told := desk.told("after")) and not (told.isascii() and told.isdigit() and len(told) < 6):
         raise Invalid("after", "is not the `next` of a page of this list")
     after = int(told or 0)
     if request.method == "POST":
-        chosen = {name.partition(".")[2]: value for name, value in request.form.items() if name.startswith("decision.") and value in DECISIONS}
-        reasons = {name.partition(".")[2]: value.strip() for name, value in request.form.items() if name.startswith("reason.") and value.strip()}
+        chosen, reasons = _typed(request.form)
         decided, wrong = _decide(desk, id, chosen, reasons, after)
         if not wrong:
+            drafts.forget(desk.tx, request.path)
             return desk.go(url_for("screening", id=id, **({"after": after} if after else {})), words.plural("{n} decision was kept.", "{n} decisions were kept.", decided))
+    elif kept := drafts.of(desk.tx, request.path):
+        (chosen, reasons), draft_of = _typed(kept[0]), kept[1]
     found = _rows(desk, id, after)
     shown = desk.show("screening.html", made=desk.read("read_list", id=id), rows=found["items"], decides=desk.actor.role in CW, decisions=DECISIONS, chosen=chosen, reasons=reasons, wrong=wrong,
-                      after=after, following=url_for("screening", id=id, after=found["next"]) if found["next"] else "", here_again=url_for("screening", id=id, **({"after": after} if after else {})))
+                      draft_of=draft_of, after=after, following=url_for("screening", id=id, after=found["next"]) if found["next"] else "",
+                      here_again=url_for("screening", id=id, **({"after": after} if after else {})))
     return Response(shown, 422 if wrong else 200, content_type="text/html; charset=utf-8")
+
+
+def _typed(given: MultiDict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """({row: what was chosen}, {row: the reason that was written})."""
+    chosen = {name.partition(".")[2]: value for name, value in given.items() if name.startswith("decision.") and value in DECISIONS}
+    return chosen, {name.partition(".")[2]: value.strip() for name, value in given.items() if name.startswith("reason.") and value.strip()}
 
 
 def _rows(desk: Desk, id: UUID, after: int) -> dict[str, Any]:
@@ -73,17 +84,22 @@ def _rows(desk: Desk, id: UUID, after: int) -> dict[str, Any]:
 
 def _decide(desk: Desk, id: UUID, chosen: dict[str, str], reasons: dict[str, str], after: int) -> tuple[int, dict[str, str]]:
     """Each decision in a transaction of its own: (how many were kept, {row: why it was not}). A reason without a decision is no
-    decision, and says so."""
+    decision, and says so; who comes second is told what stands there and what she had typed."""
     decided, wrong = 0, {}
     for row in _rows(desk, id, after)["items"]:
-        if row["decision"] or row["id"] not in {*chosen, *reasons}:
+        if row["id"] not in {*chosen, *reasons}:
+            continue
+        mine = chosen.get(row["id"], ""), reasons.get(row["id"], "")
+        if row["decision"]:
+            if mine != (row["decision"], row["reason"] or ""):  # else it was sent twice
+                wrong[row["id"]] = words._("This line was decided meanwhile. You had: {mine}.", mine=", ".join(filter(None, (words.word("decision", mine[0]) if mine[0] else "", mine[1]))))
             continue
         if row["id"] not in chosen:
             wrong[row["id"]] = words._("Choose a decision too; a reason alone decides nothing.")
             continue
         try:
-            why = {"reason": reasons[row["id"]]} if row["id"] in reasons else {}
-            give(desk, "screen", {"decision": chosen[row["id"]], **why}, version=row["version"], id=UUID(row["id"]))
+            why = {"reason": mine[1]} if mine[1] else {}
+            give(desk, "screen", {"decision": mine[0], **why}, version=row["version"], id=UUID(row["id"]))
             decided += 1
         except Rejected as error:
             first = error.extra["errors"][0] if isinstance(error, Invalid) else {"field": "", "detail": error.detail}
