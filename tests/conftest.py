@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from tests.support.kafka import KafkaCluster
 from tests.support.postgres import PostgresServer
 from tests.support.process import Missing
+
+# A traceback as Python writes it: structlog's own way for a terminal writes every local variable too, which takes minutes for a page.
+structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+                                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
 
 
 def missing(why: Missing) -> NoReturn:

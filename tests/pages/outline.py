@@ -17,7 +17,7 @@ SAID = ("aria-label", "title", "alt", "placeholder")
 MOST_CHOICES = 8
 """Of a longer list only so many are written down; that each has words is another test's matter."""
 UNSTABLE = (
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"), (re.compile(r"\b01[0-9a-f]{6}\b"), "<id>"), (re.compile(r"jt_\w+"), "<key>"),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"), (re.compile(r"jt_\w+"), "<key>"),
     (re.compile(r"(man\. 23\. nov\. 2026 kl\. |Mon,? 23 Nov 2026, |2026-11-23T)\d\d[.:]\d\d"), "<now>"), (re.compile(r"\(\d+ (?=ikke forseglet|not sealed)"), "(<n> "), (re.compile(r"\b99\d{6}\b"), "<cvr>"), (re.compile(r"\b000\d{7}\b"), "<p number>"),
     (re.compile(r"\?v=[0-9a-f]+"), ""), (re.compile(r"\d{4}-\d\d-\d\d_<id>"), "<place>"),
     (re.compile(r"(jobtrappen\.\w+)/\d+@\d+"), r"\1/<place>"))

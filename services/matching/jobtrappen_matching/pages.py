@@ -150,7 +150,7 @@ def agreement_page(desk: Desk, agreement: dict[str, Any]) -> Mapping[str, Any]:
             "letter": url_for("letter", id=agreement["id"]) if desk.actor.role in JC else "", "match": desk.thing("match", agreement["match_id"]) if agreement.get("match_id") else ""}
 
 
-site.things.update(match=match_page, agreement=agreement_page, employer=places.employer_page, workplace=places.workplace_page, opening=places.opening_page)
+site.things.update(match=match_page, agreement=agreement_page, employer=places.employer_page, workplace=places.workplace_page, contact=places.contact_page, opening=places.opening_page)
 
 
 @site.page("/agreements/<uuid:id>/letter", who=JC)

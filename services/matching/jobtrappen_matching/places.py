@@ -38,6 +38,15 @@ def workplace_page(desk: Desk, workplace: Given) -> Given:
             "earlier": workplace["responsibles"][:-1]}
 
 
+def contact_page(desk: Desk, contact: Given) -> Given:
+    """A contact person, with the names of the employer and of the places of work that they speak for."""
+    employer = desk.read("read_employer", id=UUID(contact["employer_id"]))
+    places = [desk.read("read_workplace", id=UUID(id)) for id in contact["workplace_ids"]]
+    return {"facts": [Fact(_("Employer"), employer["name"], desk.thing("employer", employer["id"])),
+                      *(Fact(_("Workplace"), place["name"], desk.thing("workplace", place["id"])) for place in places),
+                      *facts(desk, {n: v for n, v in contact.items() if n not in ("employer_id", "workplace_ids")}, "contact")]}
+
+
 def openings_of(desk: Desk, asked: Given) -> dict[str, Any]:
     """Openings as a list shows them, with how many places are free for each step."""
     found = desk.read("list_openings", asked)

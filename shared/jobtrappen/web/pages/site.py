@@ -83,7 +83,8 @@ class Site:
     called: Callable[[Runtime, Actor], str] | None = None
     """What a partner organisation that signs in here is called, for the frame."""
     things: dict[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
-    """By resource: what stands on its page beside its fields, called as (desk, document)."""
+    """By resource: what stands on its page beside its fields, called as (desk, document). `facts` stands instead of them, `template` instead of
+    the plain page."""
 
     def page(self, path: str, *, who: frozenset[str] = roles.STAFF, entry: str = "", methods: tuple[str, ...] = ("GET",)) -> Callable[[Callable[..., Shown]], Callable[..., Shown]]:
         """Register a page; `entry` puts it into the navigation under this label."""

@@ -55,7 +55,8 @@ def _thing(reads: list[Route], site: Site) -> Any:
         route = next(r for r in reads if desk.actor.role in r.who)
         document = desk.read(route.name, id=id)
         more = dict(site.things[route.resource](desk, document)) if route.resource in site.things else {}
-        return desk.show(more.pop("template", "thing.html"), route=route, thing=document, facts=facts(desk, document, route.resource),
+        lines = more["facts"] if "facts" in more else facts(desk, document, route.resource)
+        return desk.show(more.pop("template", "thing.html"), route=route, thing=document, facts=lines,
                          actions=actions(desk, route, document), case=case_link(desk, document), beside=more)
 
     return page
