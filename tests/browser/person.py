@@ -20,8 +20,7 @@ WATCH = """window.__refused = []; document.addEventListener("securitypolicyviola
 
 
 class Person:
-    def __init__(self, browser: Any, base: str, script: str = "", **context: Any) -> None:
-        """`script`: put into every page beside the watch for what the content security policy refuses."""
+    def __init__(self, browser: Any, base: str, **context: Any) -> None:
         self.base = base
         self.camera: Callable[[Person, str, int], None] | None = None
         self.context = browser.new_context(**{"locale": "da-DK", "viewport": {"width": 1440, "height": 900}, **context})
@@ -31,7 +30,7 @@ class Person:
         self.context.on("request", self._leaves)
         self.context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
         self.context.on("console", self._said)
-        self.context.add_init_script(WATCH + script)
+        self.context.add_init_script(WATCH)
         self.page = self.context.new_page()
 
     def _leaves(self, request: Any) -> None:

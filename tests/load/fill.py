@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import text
 
 from jobtrappen import migrate
-from jobtrappen.config import PARTITIONS, PUBLIC_TOPIC, TOPICS
+from jobtrappen.config import PARTITIONS, PUBLIC_TOPIC, SERVICES, TOPICS
 from tests.load.place import Place, settings
 
 ROOT = Path(__file__).parents[2]
@@ -53,8 +53,8 @@ def fill(home: Path, database: str, before: int, cases: int, senders: int, secon
         RuntimeError: a process ended with an error; its words.
     """
     began = time.monotonic()
-    # In one process the relay, which holds the lock that senders wait for, would wait for the consumers' processor time.
-    workers = [_start(home, "work", database, role) for role in ("relay", "consume")]
+    # In one process the relay, which holds the lock that senders wait for, would wait for the consumers' processor time, and these for each other's.
+    workers = [_start(home, "work", database, "relay"), *(_start(home, "work", database, "consume", name) for name in SERVICES)]
     shares = [(before + (cases - before) * n // senders, before + (cases - before) * (n + 1) // senders) for n in range(senders)]
     children = {_start(home, "live", database, str(first), str(last - first)): 0 for first, last in shares}
     with Progress(TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -80,14 +80,16 @@ class Place:
             raise Refused(f"GET {service} {path} answered {answer.status_code}: {answer.get_data(as_text=True)[:300]}")
         return answer.get_json()
 
-    def work(self, until: Callable[[], bool], roles: tuple[str, ...] = ("relay", "consume")) -> None:
-        """Run relays, or consumers and fetchers, or all, of all services, a thread each as in `jobtrappen up`, until `until` says so.
+    def work(self, until: Callable[[], bool], roles: Collection[str] = ("relay", "consume"), of: Collection[str] = ()) -> None:
+        """Run relays, or consumers and fetchers, or all, of these services (none named: all), a thread each as in `jobtrappen up`, until
+        `until` says so.
 
         Raises:
             BaseException: what one of them died of.
         """
         stop, died = threading.Event(), []
-        fetchers = [people.Fetcher(r) for r in self.runtimes.values() if r.service.person_purpose and "consume" in roles]
+        ours = [runtime for name, runtime in self.runtimes.items() if name in (of or self.runtimes)]
+        fetchers = [people.Fetcher(r) for r in ours if r.service.person_purpose and "consume" in roles]
         for fetcher in fetchers:
             fetcher.http = _InProcess(self)  # type: ignore[assignment]
 
@@ -97,8 +99,8 @@ class Place:
             except BaseException as error:
                 died.append(error)
 
-        works = [Relay(r, self.bus).run for r in self.runtimes.values() if "relay" in roles]
-        works += [Consumer(r, self.bus).run for r in self.runtimes.values() if r.service.reads and "consume" in roles]
+        works = [Relay(r, self.bus).run for r in ours if "relay" in roles]
+        works += [Consumer(r, self.bus).run for r in ours if r.service.reads and "consume" in roles]
         threads = [threading.Thread(target=guarded, args=(work,)) for work in (*works, *(fetcher.run for fetcher in fetchers))]
         for thread in threads:
             thread.start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The tool's own processes: `live <home> <database> <first> <cases>` sends; `work <home> <database> [relay|consume]` turns the workers
-(or one kind of them) until SIGTERM, and then until nothing is left."""
+"""The tool's own processes: `live <home> <database> <first> <cases>` sends; `work <home> <database> [relay|consume [service]]` turns the
+workers (or one kind of them, or one service's) until SIGTERM, and then until nothing is left."""
 from __future__ import annotations
 
 import signal
@@ -23,7 +23,7 @@ def main(what: str, home: str, database: str, *numbers: str) -> int:
     place = Place(settings(Path(home), database), hurried=True)
     try:
         if what == "work":
-            place.work(lambda: over.is_set() and not open_work(place.runtimes.values(), place.bus), numbers or ("relay", "consume"))
+            place.work(lambda: over.is_set() and not open_work(place.runtimes.values(), place.bus), numbers[:1] or ("relay", "consume"), numbers[1:])
         else:
             first, cases = map(int, numbers)
             for done, _ in enumerate(lives.live(place, first, cases), 1):
