@@ -14,7 +14,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.process import Missing
 
 # A traceback as Python writes it: structlog's own way for a terminal writes every local variable too, which takes minutes for a page.
-structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="%H:%M:%S.%f", utc=False),
                                 structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
 
 

@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,14 @@ from tests.load.place import Place, settings
 ROOT = Path(__file__).parents[2]
 
 
+LEG = 5000
+"""Cases that are sent before the other services hear of them. Beside each other, two processors are spent on waiting for locks and on
+transactions of one record each; in turns twice as many cases are made."""
+
+
 @dataclass(frozen=True)
 class Filled:
-    """Seconds from the first command to the last, and until everything was heard; what is there then."""
+    """Seconds of sending, and those with the relays' and consumers' turns; what is there then."""
 
     cases: int
     commands: int
@@ -47,44 +53,61 @@ def there(home: Path, database: str) -> int:
 
 
 def fill(home: Path, database: str, before: int, cases: int, senders: int, seconds: float = 1e9) -> Filled:
-    """Bring the number of cases from `before` to `cases`, or as far as `seconds` of sending allow.
+    """Bring the number of cases from `before` to `cases`, or as far as whole legs go in `seconds`. A run that was cut off goes on with
+    numbers that it has not given to anybody.
 
     Raises:
         RuntimeError: a process ended with an error; its words.
     """
-    began = time.monotonic()
-    # In one process the relay, which holds the lock that senders wait for, would wait for the consumers' processor time, and these for each other's.
-    workers = [_start(home, "work", database, "relay"), *(_start(home, "work", database, "consume", name) for name in SERVICES)]
-    shares = [(before + (cases - before) * n // senders, before + (cases - before) * (n + 1) // senders) for n in range(senders)]
-    children = {_start(home, "live", database, str(first), str(last - first)): 0 for first, last in shares}
-    with Progress(TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+    began, sending, done, marked = time.monotonic(), 0.0, before, home / "load.next"
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
                   disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("cases", total=cases, completed=before)
-        said = 0
-        while any(child.poll() is None for child in children):
-            for child in children:
-                assert child.stdout is not None
-                while child.poll() is None and select.select([child.stdout], [], [], 0.2)[0] and (line := child.stdout.readline()):
-                    children[child] = int(line)
-            done = before + sum(children.values())
-            progress.update(task, completed=done)
-            if done // 1000 > said and not sys.stderr.isatty():
-                said = done // 1000
-                click.echo(f"  {done:,} cases after {time.monotonic() - began:,.0f} s", err=True)
-            if any(worker.poll() is not None for worker in workers):
-                break
-            if time.monotonic() - began > seconds:
-                for child in children:
-                    child.terminate()
-    sending = time.monotonic() - began
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        worker.wait()
-    wrong = [child for child in (*children, *workers) if child.wait() not in (0, -15)]
-    if wrong:
-        raise RuntimeError((home / "load.log").read_text(encoding="utf-8")[-3000:])
+        while done < cases and time.monotonic() - began < seconds:
+            leg, first = min(LEG, cases - done), int(marked.read_text()) if marked.exists() else done
+            marked.write_text(str(first + leg))
+            turn, behind = time.monotonic(), done
+            _sent(home, database, first, leg, senders, lambda made, behind=behind: progress.update(task, completed=behind + made))  # type: ignore[misc]
+            sending += time.monotonic() - turn
+            _heard(home, database)
+            done += leg
+            if not sys.stderr.isatty():
+                click.echo(f"  {done:,} cases after {time.monotonic() - began:,.0f} s, {sending:,.0f} s of them sending", err=True)
     return Filled(*_counted(home, database), sending, time.monotonic() - began)
+
+
+def _sent(home: Path, database: str, first: int, cases: int, senders: int, told: Callable[[int], None]) -> None:
+    """One leg's commands, by some processes at once."""
+    shares = [(first + cases * n // senders, first + cases * (n + 1) // senders) for n in range(senders)]
+    children = {_start(home, "live", database, str(begin), str(end - begin)): 0 for begin, end in shares}
+    while any(child.poll() is None for child in children):
+        for child in children:
+            assert child.stdout is not None
+            while child.poll() is None and select.select([child.stdout], [], [], 0.2)[0] and (line := child.stdout.readline()):
+                children[child] = int(line)
+        told(sum(children.values()))
+    _all_well(home, children)
+
+
+def _heard(home: Path, database: str) -> None:
+    """Relays and consumers work until nothing is left; each service's consumer in a process of its own, because in one they would wait
+    for each other's processor time."""
+    workers = [_start(home, "work", database, "relay"), *(_start(home, "work", database, "consume", name) for name in SERVICES)]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()  # it has begun, and takes the signal for the end of its work, not of itself
+        worker.terminate()
+    while any(worker.poll() is None for worker in workers):
+        if any(worker.poll() for worker in workers):  # the others would wait for ever for what the dead one should have said
+            for worker in workers:
+                worker.kill()
+        time.sleep(0.1)
+    _all_well(home, workers)
+
+
+def _all_well(home: Path, children: Iterable[subprocess.Popen[str]]) -> None:
+    if any(child.wait() for child in children):
+        raise RuntimeError((home / "load.log").read_text(encoding="utf-8")[-3000:])
 
 
 def copied(home: Path, database: str, before: int, cases: int, number: int) -> Filled:

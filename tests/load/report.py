@@ -17,14 +17,20 @@ SHOWN = ("list: referrals, first page", "search: a case by CPR number", "one cas
 
 def lines(found: dict[str, Any]) -> list[str]:
     """One size, as it is read on a terminal."""
-    rate = (found["cases"] - found["before"]) / found["sending"] if found["sending"] else 0.0
+    sent, heard = rates(found)
     told = [f"{found['database']}: {found['cases']:,} cases, {found['commands']:,} commands, {found['events']:,} events; "
-            f"{rate:.1f} cases a second, all heard {found['settled'] - found['sending']:.0f} s after the last command"]
+            f"{sent:.1f} cases a second sent, {heard:.1f} heard by all"]
     told += [f"  {what:<45} {ms:>10,.1f} ms" for what, ms in found["times"].items()]
     told += [f"  disk: {', '.join(f'{name} {size / MEGA:,.1f} MB' for name, size in found['disk'].items())}"]
     seconds, read = found["again"]
     return [*told, f"  memory of the process that answered: {found['memory']['begun'] / MEGA:.0f} MB at first, {found['memory']['after'] / MEGA:.0f} MB at most",
             f"  followup from nothing: {read:,} records in {seconds:,.1f} s"]
+
+
+def rates(found: dict[str, Any]) -> tuple[float, float]:
+    """(cases a second in the senders' turns, in those of relays and consumers); 0 where none were made."""
+    made, heard = found["cases"] - found["before"], found["settled"] - found["sending"]
+    return made / found["sending"] if found["sending"] else 0.0, made / heard if found["sending"] and heard else 0.0
 
 
 def tables(all_found: list[dict[str, Any]]) -> str:
@@ -37,8 +43,8 @@ def tables(all_found: list[dict[str, Any]]) -> str:
 
     rows = [row("Answers stored", lambda one: f"{one['commands']:,}"), row("Events", lambda one: f"{one['events']:,}"),
             row("Of the cases, made by use cases", lambda one: f"{one['made']:,}"),
-            row("Cases a second while they were made", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{(one['cases'] - one['before']) / (one['sending'] or 1):.1f}")),
-            row("Heard by all after the last command, s", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{one['settled'] - one['sending']:.0f}"))]
+            row("Cases a second, sent by two processes", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{rates(one)[0]:.1f}")),
+            row("Cases a second, heard by the four services", lambda one: _or_none(one["made"] == one["cases"] and one["sending"], f"{rates(one)[1]:.1f}"))]
     rows += [row(f"{what}, ms", lambda one, what=what: f"{one['times'][what]:,.1f}") for what in found[0]["times"]]
     rows += [row(f"Disk: {name}, MB", lambda one, name=name: f"{one['disk'][name] / MEGA:,.1f}") for name in found[0]["disk"]]
     rows += [row("Disk for each case, kB", lambda one: f"{sum(one['disk'].values()) / one['cases'] / 1000:.1f}"),

@@ -23,6 +23,7 @@ def main(what: str, home: str, database: str, *numbers: str) -> int:
     place = Place(settings(Path(home), database), hurried=True)
     try:
         if what == "work":
+            print(0, flush=True)
             place.work(lambda: over.is_set() and not open_work(place.runtimes.values(), place.bus), numbers[:1] or ("relay", "consume"), numbers[1:])
         else:
             first, cases = map(int, numbers)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -278,11 +279,17 @@ class Ledger:
             thread.start()
         try:
             yield stop
+        except BaseException:
+            for thread in threads:  # what waited in vain does not tell what it waited for; this does
+                frame = sys._current_frames().get(thread.ident or 0)
+                print(thread.name, "is at\n" + "".join(traceback.format_stack(frame)) if frame else "has ended")
+            raise
         finally:
             stop.set()
             for thread in threads:
                 thread.join(30)
-        assert not died and not any(thread.is_alive() for thread in threads), died
+            if died or any(thread.is_alive() for thread in threads):
+                raise AssertionError(f"died: {died}; still at work: {[t.name for t in threads if t.is_alive()]}") from (died[0] if died else None)
 
     def close(self) -> None:
         for child in self.children:
