@@ -33,8 +33,13 @@ class Counts:
 
 def nothing_is_under_way(place: Ledger, but_kept: bool = False) -> bool:
     """Outboxes empty, the consumer at the ends, nothing kept. Dead letters may lie there: nobody ends that by waiting."""
+    return not under_way(place, but_kept)
+
+
+def under_way(place: Ledger, but_kept: bool = False) -> list[str]:
+    """What is left to be done, in words."""
     over = ("dead letters", *(("waiting", "parked", "behind") if but_kept else ()))
-    return not [left for left in open_work([place.speaker, place.ledger], place.bus) if left.endswith("records behind") or not left.endswith(over)]
+    return [left for left in open_work([place.speaker, place.ledger], place.bus) if left.endswith("records behind") or not left.endswith(over)]
 
 
 @dataclass

@@ -17,7 +17,7 @@ from jobtrappen.config import TOPICS
 from jobtrappen.contracts import CATALOGUE
 from jobtrappen.runtime import Runtime
 from jobtrappen.tx import SYSTEM, transaction
-from tests.chaos.ledger_checker import nothing_is_lost_or_doubled, nothing_is_under_way
+from tests.chaos.ledger_checker import nothing_is_lost_or_doubled, nothing_is_under_way, under_way
 from tests.support.ledger import LIFE, Ledger, a_case
 from tests.support.process import wait_until
 
@@ -118,8 +118,14 @@ def speak(place: Ledger, names: tuple[str, ...] | list[str], cases: list[str] | 
 
 def go_on(place: Ledger) -> None:
     """Fresh workers, until nothing is under way."""
+    left: list[object] = []
+
+    def nothing_is_left() -> bool:
+        left[:] = [*under_way(place), unsealed(place), unsealed(place, place.ledger)]
+        return left == [0, 0]
+
     with place.running(*workers.relays([place.speaker, place.ledger]), *workers.consumers([place.ledger])):
-        wait_until(lambda: nothing_is_under_way(place) and not unsealed(place) and not unsealed(place, place.ledger), 60, "what the dead process left to be done")
+        wait_until(nothing_is_left, 60, "what the dead process left to be done", moves=lambda: tuple(left))
 
 
 def unpublished(place: Ledger) -> int:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from jobtrappen import migrate
+from jobtrappen import migrate, settle
 from jobtrappen.config import SERVICES
 from jobtrappen.db import engine_for
 from tests.load import copies, fill, lives, report, soak
@@ -99,6 +99,22 @@ def test_rows_that_were_moved_to_postgresql_answer_as_they_did_on_sqlite(tmp_pat
         assert sum(lives.live(target, 3, 1)) == 1, "numbers go on behind those that came along"
     finally:
         target.close()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_cut_off_goes_on_with_numbers_that_nobody_has(tmp_path: Path) -> None:
+    """Two senders had a leg of two cases, and only the second one came to make its own."""
+    fill.prepare(tmp_path, "")
+    place = Place(settings(tmp_path, ""), hurried=True)
+    assert sum(lives.live(place, 1, 1)) == 1
+    (tmp_path / "load.next").write_text("2")
+    filled = fill.fill(tmp_path, "", 1, 2, 1)
+    try:
+        assert (filled.cases, filled.events) == (2, 20) and (tmp_path / "load.next").read_text() == "3"
+        assert len({one["id"] for one in place.get("karen", "referral", "/cases")["items"]}) == 2
+        assert settle.open_work(place.runtimes.values(), place.bus) == [], "who hears has had its turn"
+    finally:
+        place.close()
 
 
 def test_every_fictional_number_is_another_one() -> None:

@@ -55,18 +55,26 @@ def answers(port: int) -> bool:
     return True
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float, what: str, moves: Callable[[], object] = lambda: None) -> None:
     """Look again and again, raise TimeoutError with `what` after `seconds`. A look that is dear is taken seldom: on a busy machine it
-    would leave no processor to those who are waited for."""
-    until = time.monotonic() + seconds * PATIENCE
+    would leave no processor to those who are waited for.
+
+    Args:
+        moves: what is left to be done; while it changes, the time begins anew (ten times as long at most), so that a busy machine is not
+            taken for one that stands still.
+    """
+    began = time.monotonic()
+    until, over, left = began + seconds * PATIENCE, began + seconds * PATIENCE * 10, moves()
     while True:
-        began = time.monotonic()
+        look = time.monotonic()
         if condition():
             return
         now = time.monotonic()
+        if (seen := moves()) != left:
+            until, left = min(now + seconds * PATIENCE, over), seen
         if now > until:
-            raise TimeoutError(f"waited {seconds * PATIENCE} s for {what}")
-        time.sleep(min(max(0.02, 3 * (now - began)), 0.5))
+            raise TimeoutError(f"waited {now - began:.0f} s for {what}: {left}")
+        time.sleep(min(max(0.02, 3 * (now - look)), 0.5))
 
 
 def tail(path: Path, characters: int = 2000) -> str:
