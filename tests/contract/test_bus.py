@@ -14,8 +14,10 @@ from uuid import uuid4
 
 import pluggy
 import pytest
+from kafka import TopicPartition
 
 from jobtrappen.bus import Record, kafka, sqlite
+from jobtrappen.bus.kafka_holes import Holes
 from jobtrappen.errors import BadConfiguration, BusError
 from jobtrappen.plugins import Hooks
 from tests.contract.bus_contract import CHECKS, Backend, Reader, numbered, publish
@@ -211,7 +213,7 @@ def test_topics_of_kafka_are_kept_for_ever_even_if_made_by_hand(kafka_server: Ka
 
 @pytest.mark.kafka
 def test_the_broker_shows_the_position_that_is_displayed(kafka_server: KafkaCluster) -> None:
-    from kafka import KafkaAdminClient, TopicPartition
+    from kafka import KafkaAdminClient
 
     backend = kafka_backend(kafka_server)
     topic = backend.topic()
@@ -260,6 +262,56 @@ def test_a_member_that_hears_nothing_although_there_is_something_gives_itself_up
     with pytest.raises(BusError, match="gave none"):
         reader.peek()
     reader.leave()
+
+
+@pytest.mark.kafka
+def test_records_that_the_client_passed_over_are_asked_for_again(kafka_server: KafkaCluster) -> None:
+    backend = kafka_backend(kafka_server)
+    topic = backend.topic()
+    publish(backend, numbered(topic, 6))
+    reader = Reader(backend, [topic])
+    assert [record.offset for record in reader.peek(limit=2)] == [0, 1]
+    reader.positions[topic, 0] = 2
+    client = reader.subscription._client  # type: ignore[union-attr]
+    [at] = client.assignment()
+    client.seek(at, 4)  # a fault of the client's: nobody asked it to
+    with pytest.raises(BusError, match="2 records from offset 2 on were not given"):
+        reader.peek()
+    reader.leave()
+    assert [record.offset for record in reader.take(4)] == [2, 3, 4, 5]
+    reader.leave()
+
+
+@pytest.mark.kafka
+def test_records_that_are_gone_from_the_broker_are_missed_aloud_and_hold_nobody_up(kafka_server: KafkaCluster, caplog: pytest.LogCaptureFixture) -> None:
+    from kafka import KafkaAdminClient
+
+    backend = kafka_backend(kafka_server)
+    topic = backend.topic()
+    publish(backend, numbered(topic, 6))
+    with closing(KafkaAdminClient(bootstrap_servers=kafka_server.servers)) as admin:
+        admin.delete_records({TopicPartition(topic, 0): 4})
+    reader = Reader(backend, [topic])
+    assert [record.offset for record in reader.take(2)] == [4, 5]
+    assert "4 records from offset 0 on were not given" in caplog.text
+    reader.leave()
+
+
+def offsets(*numbers: int) -> list[Record]:
+    return [Record("t", b"k", b"", offset=number) for number in numbers]
+
+
+def test_a_hole_that_is_told_twice_is_believed_and_each_other_one_is_doubted() -> None:
+    at = TopicPartition("t", 3)
+    holes, whole, cut = Holes(), {at: 0}, {at: 20}
+    holes.look(at, 5, offsets(5, 6, 7), lambda _: whole)
+    for first, batch, told in ((5, (5, 6, 9), "t/3: 2 records from offset 7"), (7, (10,), "3 records from offset 7"), (5, (5, 6, 9, 11), "1 records from offset 10")):
+        with pytest.raises(BusError, match=told):
+            holes.look(at, first, offsets(*batch), lambda _: whole)
+    holes.look(at, 7, offsets(9, 11, 12), lambda _: whole)
+    holes.look(at, 0, offsets(20), lambda _: cut)
+    with pytest.raises(BusError, match="cannot be asked where it begins"):
+        holes.look(at, 0, offsets(20), lambda _: {})
 
 
 @pytest.mark.kafka

@@ -23,6 +23,7 @@ from jobtrappen.consumer import Breaker, Consumer
 from jobtrappen.db import writing
 from jobtrappen.errors import Fenced, NotFound, Unavailable
 from jobtrappen.event import MAX_BYTES
+from jobtrappen.republish import republish
 from jobtrappen.runtime import Runtime
 from jobtrappen.web.app import service_app
 from tests.integration.conftest import database_of
@@ -161,6 +162,25 @@ def test_an_overtaken_event_that_comes_after_all_is_applied_first_when_the_key_i
     assert parking.retry(consumer, parking.listing(place.ledger)[0]["id"]) == 2
     assert place.effects(case) == [("case.opened", 1), ("referral.accepted", 2), ("referral.started", 3)]
     assert place.kept() == []
+
+
+def test_what_the_broker_lost_is_said_again_by_republish_and_comes_with_a_retry(place: Ledger) -> None:
+    case = a_case()
+    for name, heard in (("case.opened", True), ("referral.accepted", False), ("referral.started", True)):
+        place.speak(name, case)
+        place.publish()
+        if heard:
+            consumer = place.consume()
+        else:  # the broker lost this one, so what comes next is what it has there
+            for (topic, partition), end in place.bus.ends(consumer.topics).items():
+                place.set_position(topic, partition, end)
+            place.consumers.pop()[1].close()
+    assert place.effects(case) == [("case.opened", 1)] and place.kept(case) == [("referral.started", "parked")]
+    assert republish(place.speaker, force=True) == len(place.outbox()) >= 3
+    place.publish()
+    consumer = place.consume()
+    assert parking.retry(consumer, next(one["id"] for one in parking.listing(place.ledger) if one["state"] == "parked")) == 2
+    assert place.effects(case) == [("case.opened", 1), ("referral.accepted", 2), ("referral.started", 3)] and place.kept(case) == []
 
 
 @both

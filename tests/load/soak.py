@@ -6,17 +6,16 @@ may grow by no more than its bound from then to the end, by the line that fits i
 """
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
-import os
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,84 +23,37 @@ import click
 import requests
 
 from jobtrappen.auth import DEMO_USERS, Signer
-from jobtrappen.config import Settings
+from jobtrappen.config import SERVICES, Settings
 from jobtrappen.up import Suite
 from tests.load import lives
 from tests.load.place import HEADERS, Refused, settings
+from tests.load.samples import BOUNDS, Sample, growth, look, verdict
+from tests.support.kafka import KafkaCluster
+from tests.support.postgres import PostgresServer
 from tests.support.process import free_ports
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One look at all processes: seconds since the beginning, and what they hold together. `memory` in MB (resident)."""
+@contextmanager
+def ground(folder: Path, servers: bool) -> Iterator[tuple[Settings, Callable[[Sequence[str]], int]]]:
+    """What the suite stands on: SQLite and the embedded bus in `folder`, or a PostgreSQL and a Kafka node of its own. With how its
+    database connections are counted, from the paths of its open files or by asking the server.
 
-    seconds: float
-    cases: int
-    processes: int
-    memory: float
-    files: int
-    threads: int
-    connections: int
-
-
-BOUNDS = {"memory": 0.10, "files": 0.05, "threads": 0.05, "connections": 0.05}
-"""By which share of its middle each may grow between warm-up and end. Memory: caches of statements and pages fill slowly."""
-SLACK = 2.0
-"""One or two more are no growth: a web server starts its last thread when it first needs it."""
-
-
-def growth(samples: Sequence[Sample], name: str) -> float:
-    """By which share of its mean a figure grows from the end of the warm-up to the end, on the line of least squares."""
-    kept = [s for s in samples if s.seconds >= samples[-1].seconds / 3]
-    xs, ys = [s.seconds for s in kept], [float(getattr(s, name)) for s in kept]
-    middle_x, middle_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((x - middle_x) ** 2 for x in xs)
-    slope = sum((x - middle_x) * (y - middle_y) for x, y in zip(xs, ys, strict=True)) / spread if spread else 0.0
-    return slope * (xs[-1] - xs[0]) / middle_y if middle_y else 0.0
-
-
-def _grew(samples: Sequence[Sample], name: str) -> bool:
-    middle = sum(getattr(s, name) for s in samples) / len(samples)
-    return growth(samples, name) > max(BOUNDS[name], SLACK / middle if middle else 0.0)
-
-
-def verdict(samples: Sequence[Sample]) -> list[str]:
-    """What grew too much, in words; [] when nothing did."""
-    return [f"{name} grew by {growth(samples, name):.1%} after the warm-up; at most {bound:.0%} is allowed"
-            for name, bound in BOUNDS.items() if _grew(samples, name)]
-
-
-def look(seconds: float, cases: int, pids: Sequence[int], folder: Path) -> Sample:
-    """Add up what /proc says of these processes and their children."""
-    family = [pid for parent in pids for pid in _family(parent)]
-    memory = files = threads = connections = 0
-    for pid in family:
-        with contextlib.suppress(OSError):  # a worker that was just ended
-            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-            open_files = _files(pid)
-            memory += int(status["VmRSS"].split()[0])
-            threads += int(status["Threads"])
-            files += len(open_files)
-            connections += sum(name.startswith(str(folder)) and name.endswith(".db") for name in open_files)
-    return Sample(round(seconds, 1), cases, len(family), memory / 1000, files, threads, connections)
-
-
-def _files(pid: int) -> list[str]:
-    """What the process has open; a descriptor that is closed meanwhile is passed over."""
-    found = []
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.append(os.readlink(descriptor))
-    return found
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                found += _family(int(child))
-    return found
+    Raises:
+        Missing: PostgreSQL, Java or Maven is not installed.
+    """
+    made = replace(settings(folder, ""), bind=f"127.0.0.1:{free_ports(1)[0]}")
+    if not servers:
+        yield made, lambda paths: sum(path.startswith(str(folder)) and path.endswith(".db") for path in paths)
+        return
+    with ExitStack() as stack:
+        postgres = PostgresServer.start()
+        stack.callback(postgres.stop)
+        kafka = KafkaCluster.start()
+        stack.callback(kafka.stop)
+        names = [f"soak_{name}" for name in SERVICES]
+        for name in names:
+            postgres.create_database(name)
+        yield replace(made, database=postgres.url("soak_{service}"), bus=kafka.url), lambda _paths: postgres.connections(names)
 
 
 class Remote:
@@ -158,14 +110,13 @@ class Sender(threading.Thread):
             self.wrong = error
 
 
-def soak(folder: Path, seconds: float, every: float, rate: float, apart: bool) -> Iterator[Sample]:
+def soak(folder: Path, seconds: float, every: float, rate: float, apart: bool = False, servers: bool = False) -> Iterator[Sample]:
     """Run the suite under load and look at it every so often.
 
     Raises:
         Refused: a command was refused. RuntimeError: a process ended by itself.
     """
-    given = replace(settings(folder, ""), bind=f"127.0.0.1:{free_ports(1)[0]}")
-    with Suite(given, apart=apart, log=str(folder / "suite.log")) as suite:
+    with ground(folder, servers) as (given, connections), Suite(given, apart=apart or servers, log=str(folder / "suite.log")) as suite:
         sender = Sender(Remote(suite, given), rate)
         sender.start()
         began = time.monotonic()
@@ -173,7 +124,7 @@ def soak(folder: Path, seconds: float, every: float, rate: float, apart: bool) -
             while (left := began + seconds - time.monotonic()) > 0 and sender.is_alive():
                 sender.join(min(every, left))
                 pids = [child.pid for child in suite.children.values()]
-                yield look(time.monotonic() - began, sender.cases, pids, folder)
+                yield look(time.monotonic() - began, sender.cases, pids, connections)
         finally:
             sender.over.set()
             sender.join(90)
@@ -188,14 +139,15 @@ def soak(folder: Path, seconds: float, every: float, rate: float, apart: bool) -
 @click.option("--every", default=60.0, show_default=True, help="Seconds between two samples.")
 @click.option("--rate", default=1.0, show_default=True, help="Cases a second; each is five commands and ten events.")
 @click.option("--apart", is_flag=True, help="Web, relay and consumer of each service as processes of their own; else as `jobtrappen up` runs them.")
+@click.option("--servers", is_flag=True, help="PostgreSQL and Kafka, started for it, instead of SQLite and the embedded bus; the processes are apart.")
 @click.option("--results", type=click.Path(path_type=Path), help="A CSV file for the samples.")
-def main(hours: float, every: float, rate: float, apart: bool, results: Path | None) -> None:
+def main(hours: float, every: float, rate: float, apart: bool, servers: bool, results: Path | None) -> None:
     """Constant load; fails when memory, open files, threads or database connections grow."""
     samples: list[Sample] = []
     names = [field.name for field in fields(Sample)]
     click.echo(" ".join(f"{name:>11}" for name in names))
     with tempfile.TemporaryDirectory(prefix="jobtrappen-soak-") as folder:
-        for sample in soak(Path(folder), hours * 3600, every, rate, apart):
+        for sample in soak(Path(folder), hours * 3600, every, rate, apart, servers):
             samples.append(sample)
             click.echo(" ".join(f"{getattr(sample, name):>11,.0f}" for name in names))
             if results:

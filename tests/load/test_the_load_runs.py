@@ -2,7 +2,9 @@
 """The load tool makes cases, measures and multiplies them; the soak finds what grows. How fast, is no test's business."""
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from sqlalchemy import text
 from jobtrappen import migrate, settle
 from jobtrappen.config import SERVICES
 from jobtrappen.db import engine_for
-from tests.load import copies, fill, lives, report, soak
+from tests.load import copies, fill, lives, report, samples, soak
 from tests.load.place import Place, settings
 from tests.support.postgres import PostgresServer
 
@@ -121,26 +123,33 @@ def test_every_fictional_number_is_another_one() -> None:
     assert len({lives.cpr(n) for n in range(0, 110_000, 7)}) == len(range(0, 110_000, 7))
 
 
-def steady(**grows: float) -> list[soak.Sample]:
+def steady(**grows: float) -> list[samples.Sample]:
     """Ninety samples; what is named grows by so much a sample after the warm-up, everything before it."""
     base = {"memory": 400.0, "files": 200, "threads": 40, "connections": 30}
-    return [soak.Sample(n * 60.0, n, 3, **{name: value + min(n, 20) + grows.get(name, 0) * max(0, n - 30) for name, value in base.items()}) for n in range(90)]  # type: ignore[arg-type]
+    return [samples.Sample(n * 60.0, n, 3, **{name: value + min(n, 20) + grows.get(name, 0) * max(0, n - 30) for name, value in base.items()}) for n in range(90)]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", sorted(soak.BOUNDS))
+@pytest.mark.parametrize("name", sorted(samples.BOUNDS))
 def test_a_soak_fails_for_what_grows_after_the_warm_up_and_for_nothing_else(name: str) -> None:
-    assert soak.verdict(steady()) == []
-    wrong = soak.verdict(steady(**{name: 1.0}))
+    assert samples.verdict(steady()) == []
+    wrong = samples.verdict(steady(**{name: 1.0}))
     assert len(wrong) == 1 and wrong[0].startswith(name)
 
 
-def test_a_look_counts_this_process_and_its_open_database(tmp_path: Path) -> None:
-    import os
-    import sqlite3
+def test_a_look_counts_this_process_and_what_it_has_open(tmp_path: Path) -> None:
+    def look() -> samples.Sample:
+        return samples.look(0, 0, [os.getpid()], lambda paths: paths.count(str(tmp_path / "one.db")))
 
-    before = soak.look(0, 0, [os.getpid()], tmp_path)
-    connection = sqlite3.connect(tmp_path / "one.db")
-    connection.execute("CREATE TABLE t (n)")
-    after = soak.look(1, 0, [os.getpid()], tmp_path)
-    connection.close()
+    before = look()
+    with open(tmp_path / "one.db", "w"):
+        after = look()
     assert (before.connections, after.connections) == (0, 1) and after.files > before.files and after.memory > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("servers", [False, pytest.param(True, marks=[pytest.mark.postgres, pytest.mark.kafka])])
+def test_a_soak_counts_each_kind_of_thing_that_a_suite_under_load_holds(tmp_path: Path, servers: bool) -> None:
+    with contextlib.closing(soak.soak(tmp_path, 120, 1, 2, servers=servers)) as looks:
+        seen = next(one for one in looks if one.cases >= 2)
+    assert seen.processes >= (12 if servers else 4) and seen.memory > 100 and seen.threads > seen.processes and seen.files > seen.processes
+    assert seen.connections >= 4, "each of the four databases is in use"

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -53,6 +54,12 @@ class PostgresServer:
         with psycopg.connect(self._dsn(), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
+
+    def connections(self, databases: Sequence[str]) -> int:
+        """How many are open to these databases, whoever holds them."""
+        with psycopg.connect(self._dsn(), autocommit=True) as connection:
+            [(found,)] = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = ANY(%s)", (list(databases),))
+        return int(found)
 
     def kill(self) -> None:
         """SIGKILL the postmaster; its children see that and end."""

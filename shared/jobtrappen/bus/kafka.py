@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from jobtrappen.bus import Bus, Place, Record, kafka_rights
+from jobtrappen.bus.kafka_holes import Holes
 from jobtrappen.bus.kafka_url import KafkaUrl, refuse_gevent
 from jobtrappen.errors import BadConfiguration, BusError, LogInRefused
 from jobtrappen.failpoint import hit
@@ -42,6 +43,7 @@ class KafkaBus:
         self._url = KafkaUrl.parse(url)
         self._admin: Any = None
         self._admin_lock = threading.Lock()
+        self._holes = Holes()
 
     def ensure_topics(self, topics: Mapping[str, int]) -> None:
         there = self._of_right_count(topics)
@@ -51,8 +53,7 @@ class KafkaBus:
         self._ask(lambda admin: _keep_for_ever(admin, sorted(there)))
 
     def _of_right_count(self, topics: Mapping[str, int]) -> set[str]:
-        found = {name: len(topic["partitions"]) for name, topic in self._describe(topics).items()
-                 if topic["error_code"] == 0}
+        found = {name: len(topic["partitions"]) for name, topic in self._describe(topics).items() if topic["error_code"] == 0}
         for name, count in topics.items():
             if count < 1 or found.get(name, count) != count:
                 raise BadConfiguration(f"topic {name} has {found.get(name, 'no')} partitions, not {count}: the order "
@@ -77,7 +78,7 @@ class KafkaBus:
         return _Producer(self._url, name)
 
     def subscribe(self, group: str, topics: Sequence[str], start: Callable[[str, int], int]) -> _Subscription:
-        return _Subscription(self._url, group, tuple(topics), start)
+        return _Subscription(self._url, group, tuple(topics), start, self._holes)
 
     def ends(self, topics: Sequence[str]) -> dict[Place, int]:
         from kafka.admin import OffsetSpec
@@ -86,8 +87,7 @@ class KafkaBus:
         found = self._describe(topics)
         if missing := sorted(name for name, topic in found.items() if topic["error_code"]):
             raise BusError(f"no topic {', '.join(missing)}; create it with `jobtrappen topics`")
-        asked = {TopicPartition(name, p["partition_index"]): OffsetSpec.LATEST
-                 for name, topic in found.items() for p in topic["partitions"]}
+        asked = {TopicPartition(name, p["partition_index"]): OffsetSpec.LATEST for name, topic in found.items() for p in topic["partitions"]}
         answers = self._ask(lambda admin: admin.list_partition_offsets(asked)) if asked else {}
         return {(at.topic, at.partition): answer.offset for at, answer in answers.items()}
 
@@ -170,8 +170,7 @@ class _Producer:
 
 
 class _Subscription:
-    def __init__(self, url: KafkaUrl, group: str, topics: tuple[str, ...],
-                 start: Callable[[str, int], int]) -> None:
+    def __init__(self, url: KafkaUrl, group: str, topics: tuple[str, ...], start: Callable[[str, int], int], holes: Holes) -> None:
         from kafka.coordinator.assignors.range import RangePartitionAssignor
 
         session = url.numbers["session_timeout_ms"]
@@ -182,7 +181,7 @@ class _Subscription:
             session_timeout_ms=session, heartbeat_interval_ms=session // 3, max_poll_interval_ms=300_000,
             partition_assignment_strategy=[RangePartitionAssignor], metrics_enabled=False)
         self._client.subscribe(topics=list(topics))
-        self._start = start
+        self._start, self._holes = start, holes
         self._generation: Any = None
         self._next: dict[Any, int] = {}
         self._stalled_since: float | None = None
@@ -201,6 +200,7 @@ class _Subscription:
         for at, batch in batches.items():
             if batch[0].offset < begun[at]:
                 raise BusError(f"{at.topic}/{at.partition}: the stored position {begun[at]} is not in the broker's log; is this another cluster, or a topic that was made anew?")
+            self._holes.look(at, begun[at], batch, self._client.beginning_offsets)
             self._next[at] = batch[-1].offset + 1
         self._watch(bool(batches))
         return [Record(r.topic, r.key, r.value, tuple(r.headers), r.partition, r.offset, r.timestamp / 1000)
