@@ -45,6 +45,16 @@ def test_every_list_page_is_timed_beside_the_api(tmp_path: Path) -> None:
     assert "| referral / | caseworker |" in page.read_text(encoding="utf-8") and "old" not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_backup_restore_and_rebuild_are_timed_on_both_databases() -> None:
+    done = subprocess.run([sys.executable, "-m", "tests.bench.restore_time", "--cases", "12"], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for kind in ("sqlite", "postgresql"):
+        table = re.search(rf"^{kind}: 12 cases, .* 96 events on its topic\n\n((?:\|.*\n)+)", done.stdout, re.MULTILINE)
+        assert table is not None and len(re.findall(r"^\| (?:backup|restore, with the list of 96 forgotten events|rebuild of .*) \| \d+\.\d s \|$", table[1], re.MULTILINE)) == 3
+
+
 def test_a_ratio_is_the_median_of_its_rounds() -> None:
     ours, base, ratio, spread = compare([10.0, 20.0, 90.0], [20.0, 40.0, 100.0])
     assert (ours, base, ratio, spread) == (20.0, 40.0, 0.5, (0.5, 0.9))
