@@ -47,6 +47,7 @@ def test_every_list_page_is_timed_beside_the_api(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.usefixtures("postgres_server")
 def test_backup_restore_and_rebuild_are_timed_on_both_databases() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.bench.restore_time", "--cases", "12"], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -148,7 +148,9 @@ def test_a_look_counts_this_process_and_what_it_has_open(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("servers", [False, pytest.param(True, marks=[pytest.mark.postgres, pytest.mark.kafka])])
-def test_a_soak_counts_each_kind_of_thing_that_a_suite_under_load_holds(tmp_path: Path, servers: bool) -> None:
+def test_a_soak_counts_each_kind_of_thing_that_a_suite_under_load_holds(tmp_path: Path, servers: bool, request: pytest.FixtureRequest) -> None:
+    for needed in ("postgres_server", "kafka_server") if servers else ():
+        request.getfixturevalue(needed)
     with contextlib.closing(soak.soak(tmp_path, 120, 1, 2, servers=servers)) as looks:
         seen = next(one for one in looks if one.cases >= 2)
     assert seen.processes >= (12 if servers else 4) and seen.memory > 100 and seen.threads > seen.processes and seen.files > seen.processes

@@ -43,7 +43,6 @@ class KafkaBus:
         self._url = KafkaUrl.parse(url)
         self._admin: Any = None
         self._admin_lock = threading.Lock()
-        self._holes = Holes()
 
     def ensure_topics(self, topics: Mapping[str, int]) -> None:
         there = self._of_right_count(topics)
@@ -78,7 +77,7 @@ class KafkaBus:
         return _Producer(self._url, name)
 
     def subscribe(self, group: str, topics: Sequence[str], start: Callable[[str, int], int]) -> _Subscription:
-        return _Subscription(self._url, group, tuple(topics), start, self._holes)
+        return _Subscription(self._url, group, tuple(topics), start)
 
     def ends(self, topics: Sequence[str]) -> dict[Place, int]:
         from kafka.admin import OffsetSpec
@@ -170,7 +169,7 @@ class _Producer:
 
 
 class _Subscription:
-    def __init__(self, url: KafkaUrl, group: str, topics: tuple[str, ...], start: Callable[[str, int], int], holes: Holes) -> None:
+    def __init__(self, url: KafkaUrl, group: str, topics: tuple[str, ...], start: Callable[[str, int], int]) -> None:
         from kafka.coordinator.assignors.range import RangePartitionAssignor
 
         session = url.numbers["session_timeout_ms"]
@@ -181,7 +180,7 @@ class _Subscription:
             session_timeout_ms=session, heartbeat_interval_ms=session // 3, max_poll_interval_ms=300_000,
             partition_assignment_strategy=[RangePartitionAssignor], metrics_enabled=False)
         self._client.subscribe(topics=list(topics))
-        self._start, self._holes = start, holes
+        self._start, self._holes = start, Holes()
         self._generation: Any = None
         self._next: dict[Any, int] = {}
         self._stalled_since: float | None = None
@@ -193,14 +192,15 @@ class _Subscription:
             fresh = self._newly_assigned()
         except Exception as error:
             raise BusError(f"Kafka could not be read: {error!r}") from error
-        # Records of a partition that is new were read from where the broker guessed; they are read again.
-        batches = {at: batch for at, batch in polled.items() if at in self._next and at not in fresh}
-        begun = {at: self._next.pop(at) for at in batches}  # if a start fails now, these are given to nobody: they are begun anew
+        # Records of a partition that is new were read from where the broker guessed; they are read again, and so is what lies behind a hole.
+        read = {at: batch for at, batch in polled.items() if at in self._next and at not in fresh}
+        begun = {at: self._next.pop(at) for at in read}  # if a start fails now, these are given to nobody: they are begun anew
+        fresh |= {at for at, batch in read.items() if self._holes.new(at, begun[at], batch)}
+        batches = {at: batch for at, batch in read.items() if at not in fresh}
         self._seek(fresh)
         for at, batch in batches.items():
             if batch[0].offset < begun[at]:
                 raise BusError(f"{at.topic}/{at.partition}: the stored position {begun[at]} is not in the broker's log; is this another cluster, or a topic that was made anew?")
-            self._holes.look(at, begun[at], batch, self._client.beginning_offsets)
             self._next[at] = batch[-1].offset + 1
         self._watch(bool(batches))
         return [Record(r.topic, r.key, r.value, tuple(r.headers), r.partition, r.offset, r.timestamp / 1000)
