@@ -48,7 +48,7 @@ def commands_are_done_once(runtimes: dict[str, Runtime], acknowledged: list[Ackn
             stored = Counter(session.scalars(select(tables.answer.c.key)))
             assert keys <= set(stored), f"{name}: {len(keys - set(stored))} acknowledged commands left no answer"
             t = tables.transition.c
-            twice = [k for k, n in Counter(session.execute(select(t.subject_id, t.version)).tuples().all()).items() if n > 1]
+            twice = [k for k, n in Counter(map(tuple, session.execute(select(t.subject_id, t.version)))).items() if n > 1]
             assert not twice, f"{name}: {len(twice)} things changed twice under one version"
 
 

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from jobtrappen import tables
-from jobtrappen.bus import Bus
+from jobtrappen.bus import Bus, Place
+from jobtrappen.config import TOPICS
 from jobtrappen.db import reading
 from jobtrappen.errors import BusError, Unavailable
 from jobtrappen.runtime import Runtime
@@ -39,8 +40,8 @@ class Kill:
 
 @dataclass
 class Killer:
-    """Kills until there are `count` kills and each role was hit at work often enough, or half as many again: a role that has
-    had its share waits, and after `count` only those are killed that were not hit often enough."""
+    """Kills until there are `count` kills, each role was hit at work often enough and a relay between its sending and its marking, or as
+    many again: a role that has had its share waits, and after `count` only those are killed of whom that is still missing."""
 
     keeper: Keeper
     runtimes: dict[str, Runtime]
@@ -51,6 +52,10 @@ class Killer:
     rng: random.Random
     told: Callable[[int], None] = lambda _kills: None
     kills: list[Kill] = field(default_factory=list)
+    unmarked: int = 0
+    """Relays that died when records of theirs were on the bus and not marked as sent: the next one sends them again."""
+    surplus: dict[str, int] = field(default_factory=dict)
+    """By service: how many more records are on the bus than are marked, when its relay died last."""
     failed: list[BaseException] = field(default_factory=list)
 
     def start(self) -> threading.Thread:
@@ -74,23 +79,33 @@ class Killer:
         return Counter({role: sum(k.hit_work for k in self.kills if k.victim.role == role) for role in ROLES})
 
     def _run(self) -> None:
-        while len(self.kills) < self.count or (min(self.hits().values()) < self.enough and len(self.kills) < self.count * 3 // 2):
+        while wanted := self._wanted():
             if self.keeper.failed:
                 raise self.keeper.failed[0]
-            victim, work = self._choose()
+            victim, work = self._choose(wanted)
+            if victim.role == "relay" and self.rng.random() < 0.5:
+                self._until_sent(victim.name)
             overlapped = bool(self.keeper.away)
             self.keeper.kill(victim)
             self.kills.append(Kill(victim, bool(work) and self._undone(victim, work), overlapped))
+            self.unmarked += victim.role == "relay" and self._died_before_marking(victim.name)
             self.keeper.raise_again(victim)
             self.told(len(self.kills))
             time.sleep(self.rng.uniform(0.05, 0.5))
 
-    def _choose(self) -> tuple[Victim, set[Any]]:
-        """Of those who are there and have work, one of the role that was killed least; after ten seconds any, with none."""
-        deadline = time.monotonic() + 10.0
+    def _wanted(self) -> list[str]:
+        """The roles to kill one of next; none when the run is over."""
+        done, hits = Counter(k.victim.role for k in self.kills), self.hits()
+        if len(self.kills) < self.count:
+            return [role for role in ROLES if done[role] < self.count * 3 / 10]
+        if len(self.kills) >= self.count * 2:
+            return []
+        return [role for role in ROLES if hits[role] < self.enough or (role == "relay" and not self.unmarked)]
+
+    def _choose(self, wanted: list[str]) -> tuple[Victim, set[Any]]:
+        """Of those who are there and have work, one of the wanted role that was killed least; after ten seconds any, with none."""
+        deadline, done = time.monotonic() + 10.0, Counter(k.victim.role for k in self.kills)
         while True:
-            done, hits = Counter(k.victim.role for k in self.kills), self.hits()
-            wanted = [role for role in ROLES if (done[role] < self.count * 3 / 10 if len(self.kills) < self.count else hits[role] < self.enough)]
             roles = sorted(self.rng.sample(wanted, len(wanted)), key=lambda role: done[role])
             there = [victim for role in roles for victim in self._there(role)]
             for victim in there:
@@ -138,6 +153,30 @@ class Killer:
                 return {"transaction"} if session.scalar(BUSY) else set()
         except Unavailable:
             return set()
+
+    def _until_sent(self, service: str) -> None:
+        """Wait a moment for this service's records to reach the bus: who dies now has them there, and not yet marked as sent."""
+        before, deadline = self._ends(service), time.monotonic() + 0.3
+        while before and self._ends(service) == before and time.monotonic() < deadline:
+            pass  # asking takes some milliseconds, marking not many more
+
+    def _ends(self, service: str) -> dict[Place, int]:
+        try:
+            return self.bus.ends([TOPICS[service]])
+        except BusError:
+            return {}
+
+    def _died_before_marking(self, service: str) -> bool:
+        """Whether records are on its topic (nobody else writes there) that this death kept from being marked. Those that were sent
+        twice before are the surplus of earlier deaths."""
+        ends, o = sum(self._ends(service).values()), tables.outbox.c
+        try:
+            with reading(self.runtimes[service].engine) as session:
+                marked = session.scalar(select(func.count()).where(o.topic == TOPICS[service], o.published_at.is_not(None))) or 0
+        except Unavailable:
+            return False
+        before, self.surplus[service] = self.surplus.get(service, 0), max(ends - marked, self.surplus.get(service, 0))
+        return self.surplus[service] > before
 
     def _unpublished(self, service: str) -> set[Any]:
         o = tables.outbox.c
