@@ -33,7 +33,8 @@ class Installation:
 
     def write(self, secret: str, cpr: str, lookup: str) -> None:
         for name, text in (("secret", secret), ("cpr_keys", cpr), ("lookup_keys", lookup)):
-            (self.folder / name).write_text(text)
+            (self.folder / f"{name}.new").write_text(text)
+            (self.folder / f"{name}.new").replace(self.folder / name)  # whoever reads it meanwhile finds it whole
 
     @property
     def environment(self) -> dict[str, str]:
@@ -110,7 +111,7 @@ class Traffic(threading.Thread):
         assert (twice.status_code, twice.json().get("case_id")) == (409, case), twice.text
         asked = self.again(lambda: self.http.get(f"{self.base}/people", params={"ids": case}, timeout=60,
                                                  headers={"Authorization": f"Bearer {self.made.signer().service('matching')}"}))
-        assert [p["case_id"] for p in asked.json()["items"]] == [case], asked.text
+        assert asked.status_code == 200 and [p["case_id"] for p in asked.json()["items"]] == [case], (asked.status_code, asked.text)
 
     def case(self, number: str) -> dict[str, str]:
         return {"given_name": "Amina", "family_name": "Fiktiv", "track": "adult", "cpr": number, "effective_date": "2026-01-05"}
