@@ -14,14 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from jobtrappen import tables
 from jobtrappen.bus import Bus, Place
 from jobtrappen.config import TOPICS
 from jobtrappen.db import reading
 from jobtrappen.errors import BusError, Unavailable
+from jobtrappen.event import decode
 from jobtrappen.runtime import Runtime
+from tests.chaos import checker
 from tests.chaos.victims import ROLES, Keeper, Victim
 
 ENOUGH = 10
@@ -40,8 +42,8 @@ class Kill:
 
 @dataclass
 class Killer:
-    """Kills until there are `count` kills, each role was hit at work often enough and a relay between its sending and its marking, or as
-    many again: a role that has had its share waits, and after `count` only those are killed of whom that is still missing."""
+    """Kills until there are `count` kills, each role was hit at work often enough and a relay has put a record on the bus twice, or as many
+    again: a role that has had its share waits, and after `count` only those are killed of whom that is still missing."""
 
     keeper: Keeper
     runtimes: dict[str, Runtime]
@@ -52,10 +54,8 @@ class Killer:
     rng: random.Random
     told: Callable[[int], None] = lambda _kills: None
     kills: list[Kill] = field(default_factory=list)
-    unmarked: int = 0
-    """Relays that died when records of theirs were on the bus and not marked as sent: the next one sends them again."""
-    surplus: dict[str, int] = field(default_factory=dict)
-    """By service: how many more records are on the bus than are marked, when its relay died last."""
+    doubled: bool = False
+    """A relay has put a record on the bus a second time."""
     failed: list[BaseException] = field(default_factory=list)
 
     def start(self) -> threading.Thread:
@@ -88,7 +88,6 @@ class Killer:
             overlapped = bool(self.keeper.away)
             self.keeper.kill(victim)
             self.kills.append(Kill(victim, bool(work) and self._undone(victim, work), overlapped))
-            self.unmarked += victim.role == "relay" and self._died_before_marking(victim.name)
             self.keeper.raise_again(victim)
             self.told(len(self.kills))
             time.sleep(self.rng.uniform(0.05, 0.5))
@@ -100,7 +99,8 @@ class Killer:
             return [role for role in ROLES if done[role] < self.count * 3 / 10]
         if len(self.kills) >= self.count * 2:
             return []
-        return [role for role in ROLES if hits[role] < self.enough or (role == "relay" and not self.unmarked)]
+        self.doubled = self.doubled or self._sent_twice()
+        return [role for role in ROLES if hits[role] < self.enough or (role == "relay" and not self.doubled)]
 
     def _choose(self, wanted: list[str]) -> tuple[Victim, set[Any]]:
         """Of those who are there and have work, one of the wanted role that was killed least; after ten seconds any, with none."""
@@ -166,17 +166,13 @@ class Killer:
         except BusError:
             return {}
 
-    def _died_before_marking(self, service: str) -> bool:
-        """Whether records are on its topic (nobody else writes there) that this death kept from being marked. Those that were sent
-        twice before are the surplus of earlier deaths."""
-        ends, o = sum(self._ends(service).values()), tables.outbox.c
+    def _sent_twice(self) -> bool:
+        """Whether a record lies twice on the bus, as a reader from the start sees it."""
         try:
-            with reading(self.runtimes[service].engine) as session:
-                marked = session.scalar(select(func.count()).where(o.topic == TOPICS[service], o.published_at.is_not(None))) or 0
-        except Unavailable:
+            records = checker.read_everything(self.bus, list(TOPICS.values()))
+        except BusError:
             return False
-        before, self.surplus[service] = self.surplus.get(service, 0), max(ends - marked, self.surplus.get(service, 0))
-        return self.surplus[service] > before
+        return len({(record.topic, decode(record.value).id) for record in records}) < len(records)
 
     def _unpublished(self, service: str) -> set[Any]:
         o = tables.outbox.c
